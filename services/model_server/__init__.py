@@ -1,0 +1,1 @@
+"""The embedded model server: Ollama's HTTP API, spoken over llama.cpp."""
