@@ -1,0 +1,80 @@
+"""Stored answers: the same request_id with the same payload gets the first answer again."""
+
+import hashlib
+import sqlite3
+import time
+from typing import TypeVar
+
+from google.protobuf.message import Message
+
+from shared.errors import InvalidArgument
+from shared.naming import parse_request_id
+from shared.sqlite import Database
+
+KEEP_SECONDS = 24 * 3600
+
+M = TypeVar("M", bound=Message)
+
+
+class Ledger:
+    """The answers of a service's mutations, kept for 24 hours in the service's own database.
+
+    `record` is called inside the transaction of the mutation itself, so that the change and its
+    answer become durable together or not at all.
+    """
+
+    MIGRATION = """
+    CREATE TABLE ledger (
+        request_id TEXT PRIMARY KEY,
+        method TEXT NOT NULL,
+        payload_sha256 BLOB NOT NULL,
+        answer BLOB NOT NULL,
+        created_at REAL NOT NULL
+    ) STRICT;
+    CREATE INDEX ledger_created_at ON ledger (created_at);
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def replay(self, method: str, request: Message, answer_type: type[M]) -> M | None:
+        """The first answer to this request, or None for a new one.
+
+        `request` has a `request_id`. Raises InvalidArgument where the id is no UUID, or was used
+        with another payload (REQUEST_ID_REUSED).
+        """
+        request_id = parse_request_id(request.request_id)  # type: ignore[attr-defined]
+        row = await self._database.read(
+            lambda c: c.execute(
+                "SELECT method, payload_sha256, answer FROM ledger WHERE request_id = ?",
+                (request_id,),
+            ).fetchone()
+        )
+        if row is None:
+            return None
+        if row["method"] != method or row["payload_sha256"] != _digest(request):
+            raise InvalidArgument(
+                "request_id was used before with another request; take a fresh UUID",
+                reason="REQUEST_ID_REUSED",
+            )
+        return answer_type.FromString(row["answer"])
+
+
+def record(connection: sqlite3.Connection, method: str, request: Message, answer: Message) -> None:
+    """Keeps an answer, and drops those older than 24 hours, in the caller's transaction."""
+    now = time.time()
+    connection.execute("DELETE FROM ledger WHERE created_at < ?", (now - KEEP_SECONDS,))
+    connection.execute(
+        "INSERT OR REPLACE INTO ledger VALUES (?, ?, ?, ?, ?)",
+        (
+            parse_request_id(request.request_id),  # type: ignore[attr-defined]
+            method,
+            _digest(request),
+            answer.SerializeToString(),
+            now,
+        ),
+    )
+
+
+def _digest(request: Message) -> bytes:
+    return hashlib.sha256(request.SerializeToString(deterministic=True)).digest()

@@ -1,0 +1,112 @@
+"""SQLite as every service keeps its state: WAL, synchronous=FULL, one writer thread."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from shared.errors import DataLoss, FailedPrecondition, ResourceExhausted
+
+T = TypeVar("T")
+
+
+class Database:
+    """One SQLite file.
+
+    Writes run one after another in a thread of their own, each function inside one IMMEDIATE
+    transaction that is synced before `write` returns; reads run beside them. Functions get a
+    connection whose rows are `sqlite3.Row`.
+    """
+
+    def __init__(self, path: Path, migrations: Sequence[str]) -> None:
+        self._path = path
+        self._migrations = tuple(migrations)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="sqlite-read")
+        self._write_connection: sqlite3.Connection | None = None
+        self._read_connection: sqlite3.Connection | None = None
+
+    async def open(self) -> None:
+        """Opens the file and applies the migrations that it lacks.
+
+        Raises FailedPrecondition for a file of a newer schema, DataLoss for a damaged one.
+        """
+        loop = asyncio.get_running_loop()
+        self._write_connection = await loop.run_in_executor(self._writer, self._open_for_writing)
+        self._read_connection = await loop.run_in_executor(self._reader, self._connect)
+
+    async def close(self) -> None:
+        """Waits for what is under way and closes the file."""
+        loop = asyncio.get_running_loop()
+        for pool, connection in (
+            (self._reader, self._read_connection),
+            (self._writer, self._write_connection),
+        ):
+            if connection is not None:
+                await loop.run_in_executor(pool, connection.close)
+            pool.shutdown()
+        self._read_connection = self._write_connection = None
+
+    async def write(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Runs a function in one transaction; durable when this returns, undone if it raises."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._writer, self._transact, function
+        )
+
+    async def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Runs a function that only reads."""
+
+        def run() -> T:
+            assert self._read_connection is not None, "open() comes first"
+            return function(self._read_connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._reader, run)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA busy_timeout = 10000")
+        return connection
+
+    def _open_for_writing(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = self._connect()
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            self._migrate(connection)
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise DataLoss(f"{self._path} cannot be read: {error}") from error
+        return connection
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > len(self._migrations):
+            raise FailedPrecondition(
+                f"{self._path} has schema {version}, this program knows {len(self._migrations)}; "
+                "start the newer program",
+                reason="SCHEMA_TOO_NEW",
+            )
+        for number, script in enumerate(self._migrations[version:], start=version + 1):
+            connection.executescript(
+                f"BEGIN IMMEDIATE;\n{script}\n;PRAGMA user_version = {number};\nCOMMIT;"
+            )
+
+    def _transact(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        connection = self._write_connection
+        assert connection is not None, "open() comes first"
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            result = function(connection)
+            connection.execute("COMMIT")
+        except BaseException as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
+                raise ResourceExhausted("the disk is full", reason="DISK_FULL") from error
+            raise
+        return result
