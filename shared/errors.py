@@ -1,18 +1,18 @@
 """The domain's errors. They know no gRPC; `shared.rpc_status` maps them to the wire.
 
-    BatosError
-    ├── InvalidArgument       the request can never be right; may name fields
-    ├── NotFound              a named thing is not there
-    ├── AlreadyExists         a named thing is there, and differs
-    ├── FailedPrecondition    right request, wrong state; retrying alone does not help
-    ├── PermissionDenied      this caller may not
-    ├── ResourceExhausted     too much at once; try again after `retry_after`
-    ├── Unavailable           something needed is away; try again after `retry_after`
-    ├── Aborted               lost a race; try the whole step again
-    ├── Cancelled             the caller gave up
-    ├── DeadlineExceeded      the caller's time is over
-    ├── DataLoss              stored bytes are damaged
-    └── Internal              a defect of ours
+BatosError
+├── InvalidArgument       the request can never be right; may name fields
+├── NotFound              a named thing is not there
+├── AlreadyExists         a named thing is there, and differs
+├── FailedPrecondition    right request, wrong state; retrying alone does not help
+├── PermissionDenied      this caller may not
+├── ResourceExhausted     too much at once; try again after `retry_after`
+├── Unavailable           something needed is away; try again after `retry_after`
+├── Aborted               lost a race; try the whole step again
+├── Cancelled             the caller gave up
+├── DeadlineExceeded      the caller's time is over
+├── DataLoss              stored bytes are damaged
+└── Internal              a defect of ours
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """Errors of the domain ⇄ google.rpc.Status (AIP-193: ErrorInfo, BadRequest, RetryInfo)."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from google.rpc import code_pb2, error_details_pb2, status_pb2
@@ -10,6 +10,9 @@ from grpc_status import rpc_status
 from shared import errors
 
 DOMAIN = "batos"
+
+# The status travels in the trailing metadata, which gRPC caps at 8 KiB.
+_MESSAGE_CHARACTERS = 1500
 
 _CODES: dict[type[errors.BatosError], int] = {
     errors.InvalidArgument: code_pb2.INVALID_ARGUMENT,
@@ -30,7 +33,7 @@ _CLASSES = {code: cls for cls, code in _CODES.items()}
 
 def to_status(error: errors.BatosError) -> status_pb2.Status:
     """The error as google.rpc.Status with its details packed."""
-    status = status_pb2.Status(code=_code(error), message=error.message)
+    status = status_pb2.Status(code=_code(error), message=error.message[:_MESSAGE_CHARACTERS])
     _pack(
         status,
         error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata),
@@ -54,7 +57,8 @@ def from_rpc_error(error: grpc.RpcError) -> errors.BatosError:
 
     A peer that cannot be reached is `Unavailable`; a code outside the table is `Internal`.
     """
-    status = rpc_status.from_call(error)  # None where the peer sent no rich status
+    # AioRpcError is no grpc.Call but answers like one; None where the peer sent no rich status.
+    status = rpc_status.from_call(cast(grpc.Call, error))
     if status is None:
         return _plain(error)
     return from_status(status)
@@ -106,9 +110,7 @@ def _unpack(status: status_pb2.Status, kind: Any) -> Any:
 def _bad_request(error: errors.InvalidArgument) -> error_details_pb2.BadRequest:
     fault = error_details_pb2.BadRequest.FieldViolation
     return error_details_pb2.BadRequest(
-        field_violations=[
-            fault(field=v.field, description=v.description) for v in error.violations
-        ]
+        field_violations=[fault(field=v.field, description=v.description) for v in error.violations]
     )
 
 

@@ -100,9 +100,8 @@ def load(cls: type[S], program: str, argv: Sequence[str] | None = None) -> S:
     try:
         return cls()
     except ValidationError as error:
-        print(f"{program}: the settings have faults:", file=sys.stderr)
-        for line in _fault_lines(cls, error):
-            print(f"  {line}", file=sys.stderr)
+        lines = "".join(f"  {line}\n" for line in _fault_lines(cls, error))
+        sys.stderr.write(f"{program}: the settings have faults:\n{lines}")
         raise SystemExit(2) from None
 
 

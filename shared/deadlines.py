@@ -1,0 +1,38 @@
+"""How long a caller waits for each method, in seconds. The one table of deadlines."""
+
+DEFAULT_SECONDS = 30.0
+
+# Watches end when their subject does, or never; health and reflection are gRPC's own.
+_ENDLESS = frozenset(
+    {
+        "/batos.toolforge.v1.ToolForgeService/WatchForge",
+        "/batos.trainer.v1.TrainerService/WatchTrainingRun",
+        "/batos.supervisor.v1.SupervisorService/WatchEvents",
+    }
+)
+_ENDLESS_SERVICES = ("/grpc.health.v1.", "/grpc.reflection.")
+
+_SECONDS = {
+    # A turn may wait for the whole queue before it.
+    "/batos.supervisor.v1.SupervisorService/Converse": 300.0,
+    # Draining waits for turns in flight; swapping loads a model.
+    "/batos.supervisor.v1.SupervisorService/AcquireGpuLease": 180.0,
+    "/batos.supervisor.v1.SupervisorService/ReportModelSwap": 180.0,
+    "/batos.memory.v1.MemoryService/CreateEpisodes": 600.0,
+    "/batos.toolforge.v1.ToolForgeService/ExportTrajectories": 300.0,
+    "/batos.trainer.v1.TrainerService/BuildDataset": 300.0,
+    # The sandbox's own wall limit is at most 60 s, and a run may queue before it.
+    "/batos.sandbox.v1.SandboxService/Execute": 120.0,
+    "/batos.toolforge.v1.ToolForgeService/InvokeTool": 150.0,
+    "/batos.toolforge.v1.ToolForgeService/RegisterTool": 150.0,
+}
+
+
+def has_no_deadline(method: str) -> bool:
+    """True for the few methods, as "/package.Service/Method", that run without end."""
+    return method in _ENDLESS or method.startswith(_ENDLESS_SERVICES)
+
+
+def seconds_for(method: str) -> float | None:
+    """The deadline that a caller sets where it says nothing else; None for endless methods."""
+    return None if has_no_deadline(method) else _SECONDS.get(method, DEFAULT_SECONDS)

@@ -1,0 +1,40 @@
+"""Gives every call an id that its log lines and the calls it makes carry along."""
+
+import re
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
+
+import structlog
+
+from shared.interceptors.around import AroundInterceptor, Context
+
+HEADER = "x-request-id"
+_WELL_FORMED = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+current: ContextVar[str] = ContextVar("request_id", default="")
+
+
+class RequestIdInterceptor(AroundInterceptor):
+    """Takes the caller's x-request-id, or makes one, and binds it to the log."""
+
+    def around(self, method: str, context: Context) -> AbstractAsyncContextManager[None]:
+        """Binds the id for the time of the call."""
+        return _bound(_received(context) or uuid.uuid4().hex)
+
+
+@asynccontextmanager
+async def _bound(request_id: str) -> AsyncIterator[None]:
+    # No token to reset: a call has a task, and so a context, of its own.
+    current.set(request_id)
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    yield
+
+
+def _received(context: Context) -> str:
+    for key, value in context.invocation_metadata() or ():
+        # A foreign id goes into our log: take it only where it is harmless there.
+        if key == HEADER and isinstance(value, str) and _WELL_FORMED.fullmatch(value):
+            return value
+    return ""

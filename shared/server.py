@@ -1,0 +1,123 @@
+"""Builds, serves and drains a grpc.aio server. Every service starts here."""
+
+import asyncio
+import ipaddress
+import signal
+from collections.abc import Awaitable, Callable
+
+import grpc
+import structlog
+from google.protobuf.descriptor import FileDescriptor
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1.health import SERVICE_NAME as HEALTH_SERVICE
+from grpc_reflection.v1alpha import reflection
+
+from shared.channel import MESSAGE_LIMIT_BYTES
+from shared.errors import FailedPrecondition
+from shared.health import Health
+from shared.interceptors import server_interceptors
+from shared.settings import ServiceSettings
+
+_log = structlog.get_logger()
+
+# Time in which balancers see NOT_SERVING before calls are refused.
+_NOTICE_SECONDS = 0.3
+
+
+class Server:
+    """One service on one port, with health and reflection.
+
+    `register` adds the servicer; `health` starts as not serving.
+    """
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        descriptor: FileDescriptor,
+        register: Callable[[grpc.aio.Server], None],
+    ) -> None:
+        self._settings = settings
+        (service,) = descriptor.services_by_name.values()
+        self.health = Health(service.full_name)
+        self._server = grpc.aio.server(
+            interceptors=server_interceptors(),
+            options=[
+                ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
+                ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
+                ("grpc.so_reuseport", 0),  # two processes on one port would share calls unseen
+            ],
+        )
+        register(self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self.health.servicer, self._server)
+        reflection.enable_server_reflection(
+            (service.full_name, HEALTH_SERVICE, reflection.SERVICE_NAME), self._server
+        )
+        self.address = ""
+
+    async def start(self) -> None:
+        """Binds and serves. FailedPrecondition where the address must not or cannot be used."""
+        listen = self._settings.listen
+        if not self._settings.allow_plaintext_beyond_loopback and not _is_loopback(listen):
+            raise FailedPrecondition(
+                f"{listen} can be reached by other machines and there is no TLS; listen on "
+                "127.0.0.1, or set ALLOW_PLAINTEXT_BEYOND_LOOPBACK for this service",
+                reason="PLAINTEXT_REFUSED",
+            )
+        try:
+            port = self._server.add_insecure_port(listen)
+        except RuntimeError as error:
+            raise FailedPrecondition(
+                f"cannot listen on {listen}; is another process there?", reason="PORT_TAKEN"
+            ) from error
+        await self._server.start()
+        self.address = f"{listen.rpartition(':')[0]}:{port}"
+        _log.info("serving", address=self.address)
+
+    async def wait(self) -> None:
+        """Serves until SIGTERM or SIGINT, then drains."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await stop.wait()
+        _log.info("draining")
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Says NOT_SERVING, lets calls in flight finish, cancels those that take too long."""
+        await self.health.drain()
+        await asyncio.sleep(_NOTICE_SECONDS)
+        await self._server.stop(self._settings.drain_seconds)
+        _log.info("stopped")
+
+
+async def serve(
+    settings: ServiceSettings,
+    descriptor: FileDescriptor,
+    register: Callable[[grpc.aio.Server], None],
+    *,
+    ready: Callable[[Health], Awaitable[None]] | None = None,
+    on_drain: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Runs a service until it is told to stop.
+
+    `ready` is called once the port is bound and says on the given Health when the service can
+    work, then and later; without it the service is ready at once. `on_drain` runs after the last
+    call has ended.
+    """
+    server = Server(settings, descriptor, register)
+    await server.start()
+    try:
+        await (ready(server.health) if ready else server.health.set(True))
+        await server.wait()
+    finally:
+        if on_drain:
+            await on_drain()
+
+
+def _is_loopback(listen: str) -> bool:
+    host = listen.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

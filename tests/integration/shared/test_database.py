@@ -1,0 +1,123 @@
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import uuid
+
+import pytest
+from batos.memory.v1 import memory_pb2
+
+from shared import errors, ledger
+from shared.sqlite import Database
+
+TABLE = "CREATE TABLE item (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;"
+
+
+@pytest.fixture
+async def database(tmp_path):
+    database = Database(tmp_path / "state.db", [ledger.Ledger.MIGRATION, TABLE])
+    await database.open()
+    yield database
+    await database.close()
+
+
+async def count(database):
+    return await database.read(lambda c: c.execute("SELECT count(*) FROM item").fetchone()[0])
+
+
+async def test_a_failed_transaction_leaves_nothing(database):
+    def insert_and_fail(connection):
+        connection.execute("INSERT INTO item (text) VALUES ('a')")
+        raise errors.NotFound("gone")
+
+    with pytest.raises(errors.NotFound):
+        await database.write(insert_and_fail)
+    assert await count(database) == 0
+
+
+async def test_writes_are_serialised(database):
+    def bump(connection):
+        n = connection.execute("SELECT count(*) FROM item").fetchone()[0]
+        connection.execute("INSERT INTO item VALUES (?, 'x')", (n,))
+
+    await asyncio.gather(*(database.write(bump) for _ in range(50)))
+    assert await count(database) == 50
+
+
+async def test_a_newer_schema_is_refused(tmp_path):
+    path = tmp_path / "state.db"
+    newer = Database(path, [TABLE, "CREATE TABLE more (id INTEGER) STRICT;"])
+    await newer.open()
+    await newer.close()
+    older = Database(path, [TABLE])
+    with pytest.raises(errors.FailedPrecondition) as caught:
+        await older.open()
+    assert caught.value.reason == "SCHEMA_TOO_NEW"
+    await older.close()
+
+
+async def test_a_damaged_file_is_data_loss_and_stays_as_it_is(tmp_path):
+    path = tmp_path / "state.db"
+    path.write_bytes(b"not a database, but longer than a header" * 40)
+    before = path.read_bytes()
+    database = Database(path, [TABLE])
+    with pytest.raises(errors.DataLoss):
+        await database.open()
+    assert path.read_bytes() == before
+    await database.close()
+
+
+def request(request_id, soma="somas/a"):
+    return memory_pb2.ForgetRequest(request_id=request_id, namespace="n", soma=soma)
+
+
+async def test_the_first_answer_is_replayed_and_a_changed_request_refused(database):
+    answers = ledger.Ledger(database)
+    first = request(str(uuid.uuid4()))
+    answer = memory_pb2.ForgetResponse(forgotten_count=3)
+    assert await answers.replay("Forget", first, memory_pb2.ForgetResponse) is None
+    await database.write(lambda c: ledger.record(c, "Forget", first, answer))
+    assert await answers.replay("Forget", first, memory_pb2.ForgetResponse) == answer
+    with pytest.raises(errors.InvalidArgument) as caught:
+        await answers.replay(
+            "Forget", request(first.request_id, "somas/b"), memory_pb2.ForgetResponse
+        )
+    assert caught.value.reason == "REQUEST_ID_REUSED"
+
+
+async def test_a_request_id_that_is_no_uuid_is_a_field_violation(database):
+    with pytest.raises(errors.InvalidArgument) as caught:
+        await ledger.Ledger(database).replay("Forget", request("1"), memory_pb2.ForgetResponse)
+    assert caught.value.violations[0].field == "request_id"
+
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from shared.sqlite import Database
+
+async def main():
+    database = Database(Path(sys.argv[1]), [sys.argv[2]])
+    await database.open()
+    for number in range(100_000):
+        await database.write(lambda c: c.execute("INSERT INTO item VALUES (?, 'x')", (number,)))
+        print(number, flush=True)
+
+asyncio.run(main())
+"""
+
+
+def test_what_was_acknowledged_survives_kill_9(tmp_path):
+    path = tmp_path / "state.db"
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path), TABLE], stdout=subprocess.PIPE, text=True
+    )
+    acknowledged = [int(writer.stdout.readline()) for _ in range(30)][-1]
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.communicate(timeout=10)
+    with sqlite3.connect(path) as connection:
+        kept = [row[0] for row in connection.execute("SELECT id FROM item ORDER BY id")]
+    assert kept == list(range(len(kept)))
+    assert len(kept) > acknowledged
