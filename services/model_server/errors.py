@@ -17,3 +17,29 @@ class BadRequestError(ModelServerError):
 
 class BadModelError(BadRequestError):
     """The model's files are damaged, incomplete or of a kind that is not served."""
+
+
+class ContextExceededError(BadRequestError):
+    """The prompt has more tokens than the model's context."""
+
+
+class ModelNotFoundError(ModelServerError):
+    """No tag of that name is in the store."""
+
+    status = 404
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"model '{name}' not found")
+
+
+class BusyError(ModelServerError):
+    """More requests wait than the queue may hold; nothing was begun, so trying again is safe."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("server busy, please try again.  maximum pending requests exceeded")
+
+
+class LoadError(ModelServerError):
+    """llama.cpp refused the model file."""

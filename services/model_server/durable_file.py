@@ -1,0 +1,35 @@
+"""Files that appear whole or not at all, and survive a power cut once they have appeared."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def publish(partial: Path, final: Path) -> None:
+    """Sync a finished temporary file, give it its name, and sync the directory."""
+    _sync(partial)
+    partial.replace(final)
+    _sync(final.parent)
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory and its parents, each synced into its own parent."""
+    if not path.is_dir():
+        make_directory(path.parent)
+        path.mkdir(exist_ok=True)
+        _sync(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file if it is there, durably."""
+    path.unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

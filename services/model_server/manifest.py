@@ -1,0 +1,64 @@
+"""What a tag stands for: one GGUF blob and the texts and parameters around it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ModelDetails:
+    """What listings show of a model; all are words for people, as Ollama writes them."""
+
+    family: str
+    parameter_size: str
+    quantization_level: str
+    parent_model: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The `details` of Ollama's answers."""
+        return {
+            "parent_model": self.parent_model,
+            "format": "gguf",
+            "family": self.family,
+            "families": [self.family],
+            "parameter_size": self.parameter_size,
+            "quantization_level": self.quantization_level,
+        }
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Holds no time and no name, so that equal models have equal digests."""
+
+    model_digest: str
+    model_bytes: int
+    details: ModelDetails
+    template: str = ""
+    system: str = ""
+    license: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    messages: tuple[dict[str, str], ...] = ()
+
+    def to_bytes(self) -> bytes:
+        """The stored form; equal manifests have equal bytes."""
+        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Manifest:
+        """What `to_bytes` wrote; ValueError, TypeError or KeyError for anything else."""
+        fields = json.loads(data)
+        fields["details"] = ModelDetails(**fields["details"])
+        fields["messages"] = tuple(fields["messages"])
+        return cls(**fields)
+
+    def digest(self) -> str:
+        """Hex SHA-256 of the stored form: the identity that swaps and listings compare."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    def derived_from(self, parent: str, **changes: object) -> Manifest:
+        """The same model under another tag, with some of its texts replaced."""
+        details = replace(self.details, parent_model=parent)
+        return replace(self, details=details, **changes)  # type: ignore[arg-type]
