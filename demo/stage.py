@@ -1,0 +1,62 @@
+"""What every step works with: the running services, the journey and the terminal."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from batos.memory.v1.memory_pb2_grpc import MemoryServiceStub
+from batos.sandbox.v1.sandbox_pb2_grpc import SandboxServiceStub
+from batos.supervisor.v1.supervisor_pb2_grpc import SupervisorServiceStub
+from batos.toolforge.v1.toolforge_pb2_grpc import ToolForgeServiceStub
+from batos.trainer.v1.trainer_pb2_grpc import TrainerServiceStub
+
+from demo.journey import Journey
+from demo.story import Story
+from deploy.local import LocalStack
+from shared.channel import open_channel
+
+if TYPE_CHECKING:  # the generated stubs name their asyncio variants for type checkers only
+    from batos.memory.v1.memory_pb2_grpc import MemoryServiceAsyncStub
+    from batos.sandbox.v1.sandbox_pb2_grpc import SandboxServiceAsyncStub
+    from batos.supervisor.v1.supervisor_pb2_grpc import SupervisorServiceAsyncStub
+    from batos.toolforge.v1.toolforge_pb2_grpc import ToolForgeServiceAsyncStub
+    from batos.trainer.v1.trainer_pb2_grpc import TrainerServiceAsyncStub
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The five services as a client sees them, and where the story is told."""
+
+    memory: "MemoryServiceAsyncStub"
+    sandbox: "SandboxServiceAsyncStub"
+    toolforge: "ToolForgeServiceAsyncStub"
+    trainer: "TrainerServiceAsyncStub"
+    supervisor: "SupervisorServiceAsyncStub"
+    journey: Journey
+    story: Story
+    stack: LocalStack
+
+
+@asynccontextmanager
+async def open_stage(stack: LocalStack, journey: Journey, story: Story) -> AsyncIterator[Stage]:
+    """Channels to all services, closed at the end."""
+    channels = {
+        name: open_channel(address)
+        for name, address in stack.addresses.items()
+        if name != "model-server"
+    }
+    try:
+        yield Stage(
+            memory=MemoryServiceStub(channels["memory"]),
+            sandbox=SandboxServiceStub(channels["sandbox-executor"]),
+            toolforge=ToolForgeServiceStub(channels["toolforge"]),
+            trainer=TrainerServiceStub(channels["trainer"]),
+            supervisor=SupervisorServiceStub(channels["supervisor"]),
+            journey=journey,
+            story=story,
+            stack=stack,
+        )
+    finally:
+        for channel in channels.values():
+            await channel.close()

@@ -1,0 +1,68 @@
+"""Step 3: tools are forged from specs, one of them by repair, and run on real arguments."""
+
+from batos.toolforge.v1 import toolforge_pb2 as pb
+
+from demo import known_specs, repair_specs
+from demo.claim import Evidence
+from demo.forging import forge, invoke, repaired
+from demo.spec import DemoSpec
+from demo.stage import Stage
+
+_KNOWN = 3
+_REPAIR_CANDIDATES = 8
+
+
+async def run(stage: Stage, evidence: Evidence) -> None:
+    """Forges known specs, finds one that needs a repair, and runs every tool."""
+    stage.story.chapter(
+        3, "Forge", "A model writes tools from specs; the sandbox tries them; errors go back to it."
+    )
+    tools = []
+    for number, drawn in enumerate(known_specs.draw(stage.journey.seed, _KNOWN)):
+        spec = DemoSpec.of(drawn)
+        done = await _forge_aloud(stage, spec, f"known/{number}")
+        evidence.claim(f"{spec.name} was forged", done.state == pb.FORGE_STATE_SUCCEEDED)
+        tools.append((spec, done))
+    tools.append(await _forge_by_repair(stage, evidence))
+    await _run_tools(stage, evidence, [(s, f) for s, f in tools if f.tool])
+    found = await stage.toolforge.SearchTools(
+        pb.SearchToolsRequest(query=tools[0][0].description, limit=3)
+    )
+    names = [hit.tool.name for hit in found.hits]
+    evidence.claim("the first tool is found by its meaning", tools[0][1].tool in names)
+
+
+async def _forge_aloud(stage: Stage, spec: DemoSpec, label: str) -> pb.Forge:
+    stage.story.say("spec", spec.description, spec.name)
+    done = await forge(stage, spec, attempt_limit=4, label=label, tell=True)
+    if done.state == pb.FORGE_STATE_SUCCEEDED:
+        stage.story.code(done.attempts[-1].source)
+    else:
+        stage.story.note(done.failure)
+    return done
+
+
+async def _forge_by_repair(stage: Stage, evidence: Evidence) -> tuple[DemoSpec, pb.Forge]:
+    """Some specs leave open what only a failing example tells: the first one to be repaired."""
+    tried = []
+    for number, drawn in enumerate(repair_specs.draw(stage.journey.seed, _REPAIR_CANDIDATES)):
+        spec = DemoSpec.of(drawn)
+        done = await _forge_aloud(stage, spec, f"repair/{number}")
+        tried.append(spec.name)
+        if repaired(done):
+            break
+    evidence.facts["repair_tried"] = tried
+    evidence.claim("a first draft failed and its repair passed", repaired(done))
+    return spec, done
+
+
+async def _run_tools(
+    stage: Stage, evidence: Evidence, tools: list[tuple[DemoSpec, pb.Forge]]
+) -> None:
+    rows = []
+    for spec, done in tools:
+        arguments, expected = spec.unseen[0]
+        value = await invoke(stage, done.tool, arguments, spec.name)
+        evidence.claim(f"{spec.name} is right on arguments it never saw", value == expected)
+        rows.append((done.tool, dict(arguments), value, "✓" if value == expected else expected))
+    stage.story.table("run on real arguments", ("tool", "arguments", "value", "right"), rows)
