@@ -1,0 +1,65 @@
+"""Runs Memory: settings → adapters → servicer → serve."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from batos.memory.v1 import memory_pb2, memory_pb2_grpc
+
+from services.memory.directory_lock import DirectoryLock
+from services.memory.lancedb_store import LancedbStore
+from services.memory.pending_purges import PendingPurges
+from services.memory.scrapbook import Scrapbook
+from services.memory.search import Searcher
+from services.memory.servicer import MemoryServicer
+from services.memory.settings import MemorySettings
+from services.memory.upkeep import Upkeep
+from services.memory.wordllama_embedder import WordllamaEmbedder
+from services.memory.writer import Writer
+from shared import logs, process, server
+from shared.ledger import Ledger
+from shared.settings import load
+from shared.sqlite import Database
+
+
+@contextlib.asynccontextmanager
+async def assembled(settings: MemorySettings) -> AsyncIterator[MemoryServicer]:
+    """The servicer on its real parts; everything is let go of in reverse order."""
+    async with contextlib.AsyncExitStack() as stack:
+        lock = DirectoryLock(settings.data_dir)
+        stack.callback(lock.release)
+        embedder = WordllamaEmbedder(settings.embedder_dimension)
+        stack.callback(embedder.close)
+        database = Database(
+            settings.data_dir / "memory.sqlite", (Ledger.MIGRATION, PendingPurges.MIGRATION)
+        )
+        await database.open()
+        stack.push_async_callback(database.close)
+        store = await LancedbStore.open(settings.data_dir / "lance", embedder.identity)
+        stack.push_async_callback(store.close)
+        writer = Writer(store, embedder)
+        writer.start()
+        stack.push_async_callback(writer.close)
+        purges = PendingPurges(database)
+        upkeep = Upkeep(store, writer, purges, settings.upkeep_seconds)
+        upkeep.start()
+        stack.push_async_callback(upkeep.close)
+        scrapbook = Scrapbook(store, writer, Searcher(store, embedder), purges)
+        yield MemoryServicer(scrapbook, database)
+
+
+async def main(settings: MemorySettings) -> None:
+    """Serves until SIGTERM."""
+    async with assembled(settings) as servicer:
+        await server.serve(
+            settings,
+            memory_pb2.DESCRIPTOR,
+            lambda grpc_server: memory_pb2_grpc.add_MemoryServiceServicer_to_server(
+                servicer, grpc_server
+            ),
+        )
+
+
+if __name__ == "__main__":
+    loaded = load(MemorySettings, "memory")
+    logs.configure("memory", loaded.log_level, loaded.log_format)
+    process.run("memory", main(loaded))

@@ -1,0 +1,305 @@
+"""Store on LanceDB: one table, exact vector search, Lance's own full text."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import lancedb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from lancedb.expr import Expr, col, lit
+from lancedb.index import FTS, Bitmap, BTree
+from lancedb.query import MatchQuery
+
+from services.memory import lance_rows
+from services.memory.embedder import EmbedderIdentity, Vector, Vectors
+from services.memory.records import Level, Record
+from services.memory.store import (
+    Candidates,
+    Kept,
+    NamespaceCount,
+    Scope,
+    Selection,
+    SomaHead,
+)
+from services.memory.synced_tree import SyncedTree
+from services.memory.words import indexable
+from shared.errors import Aborted, FailedPrecondition
+
+T = TypeVar("T")
+
+_TABLE = "records"
+_LIGHT = ["id", "soma", "ordinal", "speaker", "vector"]
+_INDICES = {
+    "words": FTS(with_position=False),
+    "namespace": Bitmap(),
+    "id": BTree(),
+    "content_hash": BTree(),
+    "soma": BTree(),
+}
+_ATTEMPTS = 6
+
+
+class LancedbStore:
+    """See Store. Make it with `open`."""
+
+    def __init__(self, table: Any, tree: SyncedTree, identity: EmbedderIdentity) -> None:
+        self._table = table
+        self._tree = tree
+        self._identity = identity
+        self._folder = tree.root
+        self._speakers: dict[str, set[str]] = {}
+
+    @classmethod
+    async def open(cls, directory: Path, identity: EmbedderIdentity) -> "LancedbStore":
+        """Opens the table in a directory, or makes it.
+
+        Raises FailedPrecondition (EMBEDDER_MISMATCH) where another embedder made its vectors.
+        """
+        database = await lancedb.connect_async(directory)
+        if _TABLE in (await database.list_tables()).tables:
+            table = await database.open_table(_TABLE)
+            _check(lance_rows.identity_of(await table.schema()), identity)
+        else:
+            table = await database.create_table(_TABLE, schema=lance_rows.schema(identity))
+        tree = SyncedTree(directory / f"{_TABLE}.lance", frozenset({"latest_version_hint.json"}))
+        store = cls(table, tree, identity)
+        await store._prepare()
+        return store
+
+    @property
+    def identity(self) -> EmbedderIdentity:
+        """See Store.identity."""
+        return self._identity
+
+    async def close(self) -> None:
+        """See Store.close."""
+        self._table.close()
+
+    async def append(self, records: Sequence[Record], vectors: Vectors) -> None:
+        """See Store.append."""
+        if not records:
+            await asyncio.to_thread(self._tree.sync)
+            return
+        rows = await asyncio.to_thread(lance_rows.to_table, records, vectors, self._identity)
+        await self._commit(lambda: self._table.add(rows))
+        for record in records:
+            self._speakers.setdefault(record.namespace, set()).add(record.speaker)
+
+    async def set_parent(self, namespace: str, soma: str, parent_id: str) -> None:
+        """See Store.set_parent."""
+        where = _of_soma(namespace, soma) & (col("level") == lit(int(Level.EPISODE)))
+        await self._commit(lambda: self._table.update({"parent_id": parent_id}, where=where))
+
+    async def forget(self, selection: Selection) -> int:
+        """See Store.forget."""
+        result = await self._commit(lambda: self._table.delete(_selected(selection)))
+        return int(result.num_deleted_rows)
+
+    async def members(self, selection: Selection) -> Sequence[tuple[str, str]]:
+        """See Store.members."""
+        rows = await self._rows(_selected(selection), ["id", "soma"])
+        return list(zip(rows["id"].to_pylist(), rows["soma"].to_pylist(), strict=True))
+
+    async def kept(self, ids: Sequence[str], hashes: Sequence[str]) -> Kept:
+        """See Store.kept."""
+        if not ids and not hashes:
+            return Kept()
+        by_id, by_hash = await asyncio.gather(
+            self._rows(col("id").isin(list(ids)), ["id"]),
+            self._rows(col("content_hash").isin(list(hashes)), ["id", "level", "content_hash"]),
+        )
+        return Kept(
+            frozenset(by_id["id"].to_pylist()),
+            {(Level(row["level"]), row["content_hash"]): row["id"] for row in by_hash.to_pylist()},
+        )
+
+    async def heads(self, namespace: str, somas: Sequence[str]) -> Mapping[str, SomaHead]:
+        """See Store.heads."""
+        where = (col("namespace") == lit(namespace)) & col("soma").isin(list(somas))
+        rows = await self._rows(where, ["soma", "ordinal", "level", "id"])
+        return await asyncio.to_thread(_heads, rows)
+
+    async def candidates(self, scope: Scope, vector: Vector, words: str, limit: int) -> Candidates:
+        """See Store.candidates."""
+        where = _in_scope(scope)
+        near, matching = await asyncio.gather(
+            self._read(lambda: self._near(where, vector, limit)),
+            self._read(lambda: self._matching(where, words, limit)),
+        )
+        return await asyncio.to_thread(_merge, near, matching, self._identity.dimension)
+
+    async def fetch(self, ids: Sequence[str]) -> Mapping[str, Record]:
+        """See Store.fetch."""
+        if not ids:
+            return {}
+        rows = await self._rows(col("id").isin(list(ids)), lance_rows.RECORD_COLUMNS)
+        return {row["id"]: lance_rows.to_record(row) for row in rows.to_pylist()}
+
+    async def speakers(self, namespace: str) -> frozenset[str]:
+        """See Store.speakers. Those who were forgotten stay listed until the next start."""
+        return frozenset(self._speakers.get(namespace, ()))
+
+    async def counts(self) -> Sequence[NamespaceCount]:
+        """See Store.counts."""
+        rows = await self._read(
+            lambda: self._table.query().select(["namespace", "level"]).to_arrow()
+        )
+        return await asyncio.to_thread(_counts, rows)
+
+    async def disk_bytes(self) -> int:
+        """See Store.disk_bytes."""
+        return await asyncio.to_thread(self._tree.size)
+
+    async def optimize(self) -> None:
+        """See Store.optimize."""
+        # Compacted files are synced before the versions that they replace are pruned.
+        await self._commit(lambda: self._table.optimize(cleanup_older_than=timedelta(days=7)))
+        await self._commit(lambda: self._table.optimize(cleanup_older_than=timedelta(minutes=5)))
+
+    async def purge(self) -> bool:
+        """See Store.purge.
+
+        Lance rewrites a lone fragment only when a tenth of it is deleted; a second fragment, made
+        by touching one row, makes it merge the two. Index files keep words too: they are rebuilt.
+        """
+        await self._touch_one_row()
+        await self._commit(lambda: self._table.optimize(cleanup_older_than=timedelta(days=7)))
+        await self._commit(
+            lambda: self._table.create_index("words", config=_INDICES["words"], replace=True)
+        )
+        await self._commit(
+            lambda: self._table.optimize(
+                cleanup_older_than=timedelta(milliseconds=1), delete_unverified=True
+            )
+        )
+        return not await asyncio.to_thread(self._has_deletions)
+
+    async def _touch_one_row(self) -> None:
+        some = await self._table.query().limit(1).select(["id"]).to_list()
+        if some:
+            same = col("id") == lit(some[0]["id"])
+            await self._commit(
+                lambda: self._table.update(updates_sql={"level": "level"}, where=same)
+            )
+
+    def _has_deletions(self) -> bool:
+        return any((self._folder / "_deletions").glob("*"))
+
+    async def _prepare(self) -> None:
+        """Makes missing indices, syncs what a killed process left, and learns the speakers."""
+        present = {index.columns[0] for index in await self._table.list_indices()}
+        for column, config in _INDICES.items():
+            if column not in present:
+                await self._table.create_index(column, config=config)
+        await asyncio.to_thread(self._tree.sync)
+        rows = await self._table.query().select(["namespace", "speaker"]).to_arrow()
+        distinct = await asyncio.to_thread(
+            lambda: rows.group_by(["namespace", "speaker"]).aggregate([]).to_pylist()
+        )
+        for row in distinct:
+            self._speakers.setdefault(row["namespace"], set()).add(row["speaker"])
+
+    async def _commit(self, change: Callable[[], Awaitable[T]]) -> T:
+        """Runs a change until no other commit is in its way, then syncs it."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                result = await change()
+                break
+            except RuntimeError as error:
+                if "conflict" not in str(error).lower() or attempt + 1 == _ATTEMPTS:
+                    raise
+                await asyncio.sleep(0.02 * 2**attempt)
+        await asyncio.to_thread(self._tree.sync)
+        return result
+
+    async def _read(self, query: Callable[[], Awaitable[T]]) -> T:
+        """Runs a query; again where its version was pruned under it."""
+        for _ in range(_ATTEMPTS):
+            try:
+                return await query()
+            except (RuntimeError, OSError) as error:
+                if "not found" not in str(error).lower():
+                    raise
+                await self._table.checkout_latest()
+        raise Aborted("the table changed under every attempt to read it", reason="READ_RACED")
+
+    async def _rows(self, where: Expr, columns: list[str]) -> pa.Table:
+        return await self._read(lambda: self._table.query().where(where).select(columns).to_arrow())
+
+    async def _near(self, where: Expr, vector: Vector, limit: int) -> pa.Table:
+        # Unit vectors: dot orders like cosine, and stays defined for a vector of zeros.
+        query = self._table.query().nearest_to(vector).column("vector").distance_type("dot")
+        return await query.where(where).select([*_LIGHT, "_distance"]).limit(limit).to_arrow()
+
+    async def _matching(self, where: Expr, words: str, limit: int) -> pa.Table:
+        query = self._table.query().nearest_to_text(MatchQuery(indexable(words), "words"))
+        return await query.where(where).select([*_LIGHT, "_score"]).limit(limit).to_arrow()
+
+
+def _check(stored: EmbedderIdentity, wanted: EmbedderIdentity) -> None:
+    if stored != wanted:
+        raise FailedPrecondition(
+            f"the memories were embedded by {stored.name} ({stored.dimension} dimensions) and "
+            f"cannot be searched with {wanted.name} ({wanted.dimension}); set the embedder back, "
+            "or use another data directory",
+            reason="EMBEDDER_MISMATCH",
+            metadata={"stored": stored.name, "wanted": wanted.name},
+        )
+
+
+def _of_soma(namespace: str, soma: str) -> Expr:
+    return (col("namespace") == lit(namespace)) & (col("soma") == lit(soma))
+
+
+def _selected(selection: Selection) -> Expr:
+    if selection.soma is not None:
+        return _of_soma(selection.namespace, selection.soma)
+    return (col("namespace") == lit(selection.namespace)) & col("id").isin(list(selection.ids))
+
+
+def _in_scope(scope: Scope) -> Expr:
+    where = (col("namespace") == lit(scope.namespace)) & (col("level") == lit(int(scope.level)))
+    if scope.somas:
+        where = where & col("soma").isin(list(scope.somas))
+    if scope.excluded_somas:
+        where = where & ~col("soma").isin(list(scope.excluded_somas))
+    return where
+
+
+def _heads(rows: pa.Table) -> dict[str, SomaHead]:
+    heads: dict[str, SomaHead] = {}
+    for row in sorted(rows.to_pylist(), key=lambda row: row["ordinal"]):
+        summary = row["id"] if row["level"] == Level.SUMMARY else None
+        before = heads.get(row["soma"], SomaHead())
+        heads[row["soma"]] = SomaHead(row["ordinal"] + 1, summary or before.summary_id)
+    return heads
+
+
+def _counts(rows: pa.Table) -> list[NamespaceCount]:
+    totals: dict[str, dict[int, int]] = {}
+    for row in rows.group_by(["namespace", "level"]).aggregate([([], "count_all")]).to_pylist():
+        totals.setdefault(row["namespace"], {})[row["level"]] = row["count_all"]
+    return [
+        NamespaceCount(name, levels.get(Level.EPISODE, 0), levels.get(Level.SUMMARY, 0))
+        for name, levels in sorted(totals.items())
+    ]
+
+
+def _merge(near: pa.Table, matching: pa.Table, dimension: int) -> Candidates:
+    scores = dict(zip(matching["id"].to_pylist(), matching["_score"].to_pylist(), strict=True))
+    fresh = matching.filter(pc.invert(pc.is_in(matching["id"], near["id"])))
+    rows = pa.concat_tables([near.select(_LIGHT), fresh.select(_LIGHT)])
+    ids = rows["id"].to_pylist()
+    flat = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return Candidates(
+        ids=ids,
+        somas=rows["soma"].to_pylist(),
+        ordinals=rows["ordinal"].to_pylist(),
+        speakers=rows["speaker"].to_pylist(),
+        vectors=flat.astype(np.float32, copy=False).reshape(len(ids), dimension),
+        text_scores=[scores.get(row_id, 0.0) for row_id in ids],
+    )

@@ -1,0 +1,131 @@
+"""Memory's protobuf messages to the domain and back. Used by the servicer alone."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from batos.memory.v1 import memory_pb2 as pb
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.memory.records import Draft, Level, Record
+from services.memory.scrapbook import Stats
+from services.memory.search import Found
+from services.memory.store import Scope, Selection
+from shared.errors import InvalidArgument, Violation
+
+
+def episode_drafts(request: pb.CreateEpisodesRequest) -> list[Draft]:
+    """The batch as drafts."""
+    return [
+        Draft(
+            namespace=request.namespace,
+            level=Level.EPISODE,
+            soma=episode.soma,
+            speaker=episode.speaker,
+            text=episode.text,
+            created_at=_moment(episode, f"episodes[{place}].created_at"),
+            importance=episode.importance,
+            metadata=dict(episode.metadata),
+        )
+        for place, episode in enumerate(request.episodes)
+    ]
+
+
+def summary_draft(request: pb.CreateSummaryRequest) -> Draft:
+    """The summary as a draft."""
+    return Draft(
+        namespace=request.namespace,
+        level=Level.SUMMARY,
+        soma=request.soma,
+        speaker="",
+        text=request.text,
+        created_at=_moment(request, "created_at"),
+        metadata=dict(request.metadata),
+    )
+
+
+def scope(request: pb.SearchRequest) -> Scope:
+    """Where to search; an unspecified level means episodes."""
+    if request.level not in (pb.LEVEL_UNSPECIFIED, pb.LEVEL_SUMMARY, pb.LEVEL_EPISODE):
+        raise InvalidArgument.of_field("level", "must be LEVEL_SUMMARY or LEVEL_EPISODE")
+    return Scope(
+        namespace=request.namespace,
+        level=Level(request.level or pb.LEVEL_EPISODE),
+        somas=tuple(request.somas),
+        excluded_somas=tuple(request.excluded_somas),
+    )
+
+
+def selection(request: pb.ForgetRequest) -> Selection:
+    """What to forget; InvalidArgument where no selector is set."""
+    chosen = request.WhichOneof("selector")
+    if chosen == "soma" and request.soma:
+        return Selection(request.namespace, soma=request.soma)
+    if chosen == "ids" and request.ids.ids:
+        return Selection(request.namespace, ids=tuple(request.ids.ids))
+    raise InvalidArgument(
+        "selector: must name ids or a soma",
+        [Violation("ids", "or soma must be set"), Violation("soma", "or ids must be set")],
+    )
+
+
+def record_message(record: Record) -> pb.Record:
+    """A record for the wire."""
+    return pb.Record(
+        id=record.id,
+        namespace=record.namespace,
+        level=pb.Level.ValueType(int(record.level)),
+        parent_id=record.parent_id,
+        soma=record.soma,
+        speaker=record.speaker,
+        text=record.text,
+        created_at=_timestamp(record.created_at),
+        content_hash=record.content_hash,
+        importance=record.importance,
+        metadata=record.metadata,
+    )
+
+
+def search_response(hits: Sequence[Found]) -> pb.SearchResponse:
+    """The hits for the wire, in their order."""
+    return pb.SearchResponse(
+        hits=[
+            pb.Hit(
+                record=record_message(hit.record),
+                score=hit.score,
+                parts=pb.ScoreParts(vector=hit.vector, text=hit.text, parent=hit.prior),
+            )
+            for hit in hits
+        ]
+    )
+
+
+def stats_response(stats: Stats) -> pb.GetStatsResponse:
+    """The counts for the wire."""
+    return pb.GetStatsResponse(
+        namespaces=[
+            pb.NamespaceStats(
+                namespace=count.namespace,
+                episode_count=count.episodes,
+                summary_count=count.summaries,
+            )
+            for count in stats.namespaces
+        ],
+        embedder=stats.embedder,
+        dimension=stats.dimension,
+        disk_bytes=stats.disk_bytes,
+    )
+
+
+def _moment(message: pb.NewEpisode | pb.CreateSummaryRequest, field: str) -> datetime | None:
+    if not message.HasField("created_at"):
+        return None
+    try:
+        return message.created_at.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise InvalidArgument.of_field(field, "must be a valid time") from None
+
+
+def _timestamp(moment: datetime) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp

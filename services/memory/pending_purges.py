@@ -1,0 +1,65 @@
+"""Which forgotten rows still have bytes on the disk; kept in SQLite, so that a crash loses none."""
+
+from collections.abc import Sequence
+
+from services.memory.store import Selection
+from shared.sqlite import Database
+
+Member = tuple[str, str]  # id and Soma of a forgotten row
+
+_CHUNK = 500  # below SQLite's limit of parameters
+
+
+class PendingPurges:
+    """The rows whose bytes the next purge removes."""
+
+    MIGRATION = """
+    CREATE TABLE pending_purges (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        namespace TEXT NOT NULL,
+        id TEXT NOT NULL,
+        soma TEXT NOT NULL,
+        UNIQUE (namespace, id)
+    ) STRICT;
+    CREATE INDEX pending_purges_soma ON pending_purges (namespace, soma);
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, namespace: str, members: Sequence[Member]) -> None:
+        """Notes rows that are about to be forgotten."""
+        rows = [(namespace, row_id, soma) for row_id, soma in members]
+        await self._database.write(
+            lambda c: c.executemany(
+                "INSERT OR REPLACE INTO pending_purges (namespace, id, soma) VALUES (?, ?, ?)", rows
+            )
+        )
+
+    async def covers(self, selection: Selection) -> bool:
+        """Whether any of the selected rows still waits for a purge."""
+        if selection.soma is not None:
+            query = "SELECT 1 FROM pending_purges WHERE namespace = ? AND soma = ? LIMIT 1"
+            return await self._any(query, (selection.namespace, selection.soma))
+        for start in range(0, len(selection.ids), _CHUNK):
+            ids = selection.ids[start : start + _CHUNK]
+            marks = ", ".join("?" * len(ids))
+            query = f"SELECT 1 FROM pending_purges WHERE namespace = ? AND id IN ({marks}) LIMIT 1"  # noqa: S608 (only marks)
+            if await self._any(query, (selection.namespace, *ids)):
+                return True
+        return False
+
+    async def last(self) -> int:
+        """A mark behind everything that waits now; 0 where nothing waits."""
+        return await self._database.read(
+            lambda c: int(c.execute("SELECT max(sequence) FROM pending_purges").fetchone()[0] or 0)
+        )
+
+    async def clear(self, up_to: int) -> None:
+        """Takes note that everything up to a mark was purged."""
+        await self._database.write(
+            lambda c: c.execute("DELETE FROM pending_purges WHERE sequence <= ?", (up_to,))
+        )
+
+    async def _any(self, query: str, values: tuple[str, ...]) -> bool:
+        return await self._database.read(lambda c: c.execute(query, values).fetchone() is not None)

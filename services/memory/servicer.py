@@ -1,0 +1,129 @@
+"""MemoryService on the wire: requests to the Scrapbook, answers kept for their request ids."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any, TypeVar
+
+import grpc
+from batos.memory.v1 import memory_pb2 as pb
+from batos.memory.v1 import memory_pb2_grpc
+from google.protobuf.message import Message
+
+from services.memory import messages
+from services.memory.scrapbook import Scrapbook
+from shared import ledger
+from shared.ledger import Ledger
+from shared.sqlite import Database
+
+A = TypeVar("A", bound=Message)
+Context = grpc.aio.ServicerContext[Any, Any]
+
+# Batches of one stream that may be under way at once; they share commits.
+_PIPELINE = 8
+
+
+class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
+    """See memory.proto."""
+
+    def __init__(self, scrapbook: Scrapbook, database: Database) -> None:
+        self._scrapbook = scrapbook
+        self._database = database
+        self._ledger = Ledger(database)
+
+    async def CreateSummary(
+        self, request: pb.CreateSummaryRequest, context: Context
+    ) -> pb.CreateSummaryResponse:
+        """Stores one summary."""
+        first = await self._ledger.replay("CreateSummary", request, pb.CreateSummaryResponse)
+        if first is not None:
+            return first
+        record = await self._scrapbook.create_summary(
+            request.request_id, messages.summary_draft(request)
+        )
+        answer = pb.CreateSummaryResponse(summary=messages.record_message(record))
+        return await self._recorded("CreateSummary", request, answer)
+
+    async def CreateEpisodes(
+        self,
+        request_iterator: AsyncIterator[pb.CreateEpisodesRequest],
+        context: Context,
+    ) -> AsyncIterator[pb.CreateEpisodesResponse]:
+        """Stores batches; reads on while earlier ones are being synced."""
+        answers: asyncio.Queue[asyncio.Task[pb.CreateEpisodesResponse] | None] = asyncio.Queue(
+            _PIPELINE
+        )
+        reader = asyncio.create_task(self._read(request_iterator, answers))
+        try:
+            while (answer := await answers.get()) is not None:
+                yield await answer
+            await reader  # raises what stopped it
+        finally:
+            reader.cancel()
+            while not answers.empty():
+                if (left := answers.get_nowait()) is not None:
+                    left.cancel()
+
+    async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:
+        """Finds records."""
+        hits = await self._scrapbook.search(messages.scope(request), request.query, request.limit)
+        return messages.search_response(hits)
+
+    async def Forget(self, request: pb.ForgetRequest, context: Context) -> pb.ForgetResponse:
+        """Removes records."""
+        first = await self._ledger.replay("Forget", request, pb.ForgetResponse)
+        if first is not None:
+            return first
+        forgotten = await self._scrapbook.forget(messages.selection(request))
+        answer = pb.ForgetResponse(forgotten_count=forgotten.count, purged=forgotten.purged)
+        return await self._recorded("Forget", request, answer)
+
+    async def GetStats(self, request: pb.GetStatsRequest, context: Context) -> pb.GetStatsResponse:
+        """Counts what is kept."""
+        return messages.stats_response(await self._scrapbook.stats(request.namespace))
+
+    async def _read(
+        self,
+        requests: AsyncIterator[pb.CreateEpisodesRequest],
+        answers: asyncio.Queue[asyncio.Task[pb.CreateEpisodesResponse] | None],
+    ) -> None:
+        """Submits one batch after another, so that they are stored in their order."""
+        try:
+            async for request in requests:
+                answer = await self._begun(request)
+                await answers.put(asyncio.create_task(_awaited(answer)))
+        finally:
+            await answers.put(None)
+
+    async def _begun(
+        self, request: pb.CreateEpisodesRequest
+    ) -> Awaitable[pb.CreateEpisodesResponse]:
+        """Checks and submits a batch; what comes back is awaited for its acknowledgement."""
+        first = await self._ledger.replay("CreateEpisodes", request, pb.CreateEpisodesResponse)
+        if first is not None:
+            return _ready(first)
+        receipt = await self._scrapbook.submit(
+            request.request_id, request.namespace, messages.episode_drafts(request)
+        )
+
+        async def acknowledged() -> pb.CreateEpisodesResponse:
+            kept = await receipt
+            answer = pb.CreateEpisodesResponse(
+                request_id=request.request_id, ids=kept.ids, duplicate_count=kept.duplicate_count
+            )
+            return await self._recorded("CreateEpisodes", request, answer)
+
+        return acknowledged()
+
+    async def _recorded(self, method: str, request: Message, answer: A) -> A:
+        # The rows are durable by now. Should the process die before this, a retry finds them by
+        # their ids and hashes and gets the same ids.
+        await self._database.write(lambda c: ledger.record(c, method, request, answer))
+        return answer
+
+
+async def _ready(answer: A) -> A:
+    return answer
+
+
+async def _awaited(answer: Awaitable[A]) -> A:
+    return await answer

@@ -1,0 +1,24 @@
+"""Settings of Memory, from BATOS_MEMORY_* variables."""
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import ServiceSettings
+
+
+class MemorySettings(ServiceSettings):
+    """Memory: keeps what was said and finds it again."""
+
+    model_config = SettingsConfigDict(env_prefix="BATOS_MEMORY_")
+
+    listen: str = Field(
+        "127.0.0.1:50051", description="host:port to serve gRPC on; port 0 picks one"
+    )
+    embedder_dimension: Literal[64, 128, 256] = Field(
+        256, description="length of the built-in embedder's vectors; fixed once memories are kept"
+    )
+    upkeep_seconds: float = Field(
+        10.0, gt=0, le=3600, description="how often new rows are indexed and forgotten ones purged"
+    )

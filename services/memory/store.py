@@ -1,0 +1,149 @@
+"""Port: where records are kept."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from services.memory.embedder import EmbedderIdentity, Vector, Vectors
+from services.memory.records import Level, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which records a search looks at. Empty `somas` means all, less `excluded_somas`."""
+
+    namespace: str
+    level: Level
+    somas: tuple[str, ...] = ()
+    excluded_somas: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Records of one namespace, by ids, or all of one Soma."""
+
+    namespace: str
+    ids: tuple[str, ...] = ()
+    soma: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Rows that a search may answer with, one entry per row in every part.
+
+    `vectors` has shape (rows, dimension); `text_scores` are BM25 scores, 0 where no word matched.
+    """
+
+    ids: Sequence[str]
+    somas: Sequence[str]
+    ordinals: Sequence[int]
+    speakers: Sequence[str]
+    vectors: Vectors
+    text_scores: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class SomaHead:
+    """Where a Soma goes on: the ordinal of its next row, and its latest summary or ""."""
+
+    next_ordinal: int = 0
+    summary_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceCount:
+    """Rows of one namespace."""
+
+    namespace: str
+    episodes: int = 0
+    summaries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Which of the asked ids and content hashes are there.
+
+    `hashes` maps (level, content hash) to the id of the kept row.
+    """
+
+    ids: frozenset[str] = frozenset()
+    hashes: Mapping[tuple[Level, str], str] = field(default_factory=dict)
+
+
+class Store(Protocol):
+    """A durable table of records and their vectors.
+
+    Mutations are durable when they return: they survive `kill -9` and a power cut. They are
+    called by one task only; reads may run beside them and see whole mutations or nothing of them.
+    Values are data: nothing in them is read as syntax.
+    """
+
+    @property
+    def identity(self) -> EmbedderIdentity:
+        """The embedder whose vectors are in the table."""
+        ...
+
+    async def close(self) -> None:
+        """Lets go of the table; another process may open it."""
+        ...
+
+    async def append(self, records: Sequence[Record], vectors: Vectors) -> None:
+        """Adds rows, all or none. `vectors` has shape (len(records), dimension).
+
+        With no rows it only makes sure that what is visible is durable.
+        """
+        ...
+
+    async def set_parent(self, namespace: str, soma: str, parent_id: str) -> None:
+        """Puts a Soma's episodes under a summary."""
+        ...
+
+    async def forget(self, selection: Selection) -> int:
+        """Makes rows invisible; returns how many were there."""
+        ...
+
+    async def members(self, selection: Selection) -> Sequence[tuple[str, str]]:
+        """The selected rows that are there, each as (id, soma)."""
+        ...
+
+    async def kept(self, ids: Sequence[str], hashes: Sequence[str]) -> Kept:
+        """Looks ids and content hashes up."""
+        ...
+
+    async def heads(self, namespace: str, somas: Sequence[str]) -> Mapping[str, SomaHead]:
+        """Where each of the Somas goes on; Somas without rows are left out."""
+        ...
+
+    async def candidates(self, scope: Scope, vector: Vector, words: str, limit: int) -> Candidates:
+        """The `limit` rows nearest to the vector, and the `limit` best by words, together.
+
+        `vector` has shape (dimension,). Rows come once, in no order.
+        """
+        ...
+
+    async def fetch(self, ids: Sequence[str]) -> Mapping[str, Record]:
+        """The records with these ids; absent ones are left out."""
+        ...
+
+    async def speakers(self, namespace: str) -> frozenset[str]:
+        """Everyone who said something in the namespace."""
+        ...
+
+    async def counts(self) -> Sequence[NamespaceCount]:
+        """Rows of each namespace, sorted by name."""
+        ...
+
+    async def disk_bytes(self) -> int:
+        """Bytes of the table on disk, old versions included."""
+        ...
+
+    async def optimize(self) -> None:
+        """Compacts, indexes new rows, and prunes versions that no reader needs."""
+        ...
+
+    async def purge(self) -> bool:
+        """Like `optimize`, and removes the bytes of forgotten rows; True once they are gone.
+
+        Runs with no other mutation beside it.
+        """
+        ...

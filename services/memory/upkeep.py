@@ -1,0 +1,56 @@
+"""Background care of the table: compaction, indexing of new rows, pruning, purging."""
+
+import asyncio
+import contextlib
+
+import structlog
+
+from services.memory.pending_purges import PendingPurges
+from services.memory.store import Store
+from services.memory.writer import Writer
+
+_log = structlog.get_logger()
+
+
+class Upkeep:
+    """Looks after the table every `interval` seconds, if anything was written since."""
+
+    def __init__(
+        self, store: Store, writer: Writer, purges: PendingPurges, interval: float
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._purges = purges
+        self._interval = interval
+        self._seen = -1
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begins to work."""
+        self._task = asyncio.create_task(self._work(), name="memory-upkeep")
+
+    async def close(self) -> None:
+        """Stops; a run under way is given up, which leaves the table as it was."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def run_once(self) -> None:
+        """Purges what was forgotten, or else optimizes if something was written."""
+        mark = await self._purges.last()
+        if mark:
+            if await self._writer.alone(self._store.purge):
+                await self._purges.clear(mark)
+            self._seen = self._writer.commits
+        elif self._writer.commits != self._seen:
+            self._seen = self._writer.commits
+            await self._store.optimize()
+
+    async def _work(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval)
+            try:
+                await self.run_once()
+            except Exception:  # a failed run must not end the care; the next one tries again
+                _log.exception("upkeep failed")
