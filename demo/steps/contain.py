@@ -50,7 +50,7 @@ class Attack:
 
     name: str
     source: str
-    contained: tuple[pb.Outcome, ...]
+    contained: "tuple[pb.Outcome.ValueType, ...]"
 
 
 async def run(stage: Stage, evidence: Evidence) -> None:
