@@ -59,6 +59,10 @@ class Ledger:
             )
         return answer_type.FromString(row["answer"])
 
+    async def keep(self, method: str, request: Message, answer: Message) -> None:
+        """Records the answer of a mutation that changed nothing in this database."""
+        await self._database.write(lambda c: record(c, method, request, answer))
+
 
 def record(connection: sqlite3.Connection, method: str, request: Message, answer: Message) -> None:
     """Keeps an answer, and drops those older than 24 hours, in the caller's transaction."""

@@ -292,6 +292,7 @@ class Forge(_message.Message):
     FAILURE_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    FAILURE_REASON_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"forges/{id}"."""
     persona: _builtins.str
@@ -304,6 +305,8 @@ class Forge(_message.Message):
     """Why it FAILED, in a sentence."""
     model: _builtins.str
     """The model that drafted, as a tag of the model backend."""
+    failure_reason: _builtins.str
+    """Why it FAILED, as a word for programs, such as "ATTEMPTS_USED_UP" or "MODEL_ABSENT"."""
     @_builtins.property
     def spec(self) -> Global___Spec:
         """What is wanted."""
@@ -328,10 +331,11 @@ class Forge(_message.Message):
         failure: _builtins.str = ...,
         model: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        failure_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "created_at", b"created_at", "failure", b"failure", "model", b"model", "name", b"name", "persona", b"persona", "spec", b"spec", "state", b"state", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "created_at", b"created_at", "failure", b"failure", "failure_reason", b"failure_reason", "model", b"model", "name", b"name", "persona", b"persona", "spec", b"spec", "state", b"state", "tool", b"tool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,36 @@
+"""Only modules that compute may be imported: the allow-list is data."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from services.toolforge.checks.module import Flaw, Module
+from services.toolforge.spec import Spec
+
+# Standard library, pure: no files, network, processes, clocks or randomness as their purpose.
+ALLOWED = frozenset((Path(__file__).parent / "pure_modules.txt").read_text("utf-8").split())
+
+
+def check(module: Module, spec: Spec) -> Flaw | None:
+    """Finds the first import that is not on the list, wherever it stands."""
+    for node in ast.walk(module.tree):
+        for name in _imported(node):
+            if not _allowed(name):
+                return Flaw(getattr(node, "lineno", 1), f"import of {name!r} is not allowed")
+    return None
+
+
+def _imported(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        origin = "." * node.level + (node.module or "")
+        if _allowed(origin):
+            yield origin
+        else:
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+
+def _allowed(name: str) -> bool:
+    parts = name.split(".")
+    return any(".".join(parts[: end + 1]) in ALLOWED for end in range(len(parts)))

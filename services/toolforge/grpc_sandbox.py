@@ -1,0 +1,95 @@
+"""The sandbox-executor as the port `Sandbox`."""
+
+from collections.abc import Sequence
+
+import grpc
+from batos.sandbox.v1 import sandbox_pb2
+from batos.sandbox.v1.sandbox_pb2_grpc import SandboxServiceStub
+
+from services.toolforge.finding import Raised
+from services.toolforge.sandbox import Call, Outcome, Returned, Run
+from shared.errors import Internal, Unavailable
+from shared.rpc_status import from_rpc_error
+
+_OUTCOMES = {
+    sandbox_pb2.OUTCOME_OK: Outcome.OK,
+    sandbox_pb2.OUTCOME_FAILED: Outcome.FAILED,
+    sandbox_pb2.OUTCOME_TIMED_OUT: Outcome.TIMED_OUT,
+    sandbox_pb2.OUTCOME_MEMORY_LIMIT: Outcome.MEMORY_LIMIT,
+    sandbox_pb2.OUTCOME_OUTPUT_LIMIT: Outcome.OUTPUT_LIMIT,
+    sandbox_pb2.OUTCOME_PROCESS_LIMIT: Outcome.PROCESS_LIMIT,
+    sandbox_pb2.OUTCOME_CRASHED: Outcome.CRASHED,
+}
+_CAPACITY_SECONDS = 5.0
+
+
+class GrpcSandbox:
+    """Runs source through `SandboxService.Execute`."""
+
+    def __init__(self, channel: grpc.aio.Channel, address: str) -> None:
+        self._stub = SandboxServiceStub(channel)
+        self._address = address
+
+    async def run(self, source: str, calls: Sequence[Call], wall_seconds: float) -> Run:
+        """Executes the source once, then the calls; trials may be repeated, so it is idempotent."""
+        request = sandbox_pb2.ExecuteRequest(
+            source=source,
+            calls=[
+                sandbox_pb2.FunctionCall(function=c.function, arguments_json=c.arguments_json)
+                for c in calls
+            ],
+            idempotent=True,
+        )
+        request.limits.wall.FromMilliseconds(int(wall_seconds * 1000))
+        try:
+            return _run(await self._stub.Execute(request))
+        except grpc.RpcError as error:
+            raise self._away(error) from error
+
+    async def require(self) -> None:
+        """Raises Unavailable, with the sandbox's own sentence, where nothing can be run."""
+        request = sandbox_pb2.GetCapacityRequest()
+        try:
+            capacity = await self._stub.GetCapacity(request, timeout=_CAPACITY_SECONDS)
+        except grpc.RpcError as error:
+            raise self._away(error) from error
+        if capacity.unavailable_reason:
+            raise Unavailable(capacity.unavailable_reason, reason="SANDBOX_UNAVAILABLE")
+
+    def _away(self, error: grpc.RpcError) -> Exception:
+        known = from_rpc_error(error)
+        if isinstance(known, Unavailable) and known.reason == Unavailable.default_reason:
+            return Unavailable(
+                f"the sandbox at {self._address} cannot be reached: {known.message}",
+                reason="SANDBOX_UNAVAILABLE",
+                retry_after=known.retry_after,
+            )
+        return known
+
+
+def _run(response: sandbox_pb2.ExecuteResponse) -> Run:
+    outcome = _OUTCOMES.get(response.outcome)
+    if outcome is None:
+        raise Internal("the sandbox gave no outcome", reason="SANDBOX_ANSWER_MALFORMED")
+    return Run(
+        outcome=outcome,
+        results=tuple(_result(result) for result in response.results),
+        error=_raised(response.exception) if response.HasField("exception") else None,
+        detail=response.detail,
+        sandbox_id=response.sandbox_id,
+        wall_seconds=response.wall.ToTimedelta().total_seconds(),
+    )
+
+
+def _result(result: sandbox_pb2.CallResult) -> Returned | Raised | None:
+    match result.WhichOneof("result"):
+        case "value_json":
+            return Returned(result.value_json)
+        case "exception":
+            return _raised(result.exception)
+        case _:
+            return None
+
+
+def _raised(error: sandbox_pb2.GuestException) -> Raised:
+    return Raised(error.type, error.message, error.line, error.source_line)

@@ -1,0 +1,83 @@
+"""Drafts by Ollama, or by whatever speaks its HTTP API, through the official client."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import httpx
+from ollama import AsyncClient, ChatResponse, ResponseError
+
+from services.toolforge.draft import MAX_ANSWER_CHARACTERS
+from services.toolforge.prompt import Message
+from shared.errors import BatosError, FailedPrecondition, Internal, Unavailable
+
+_CUT_OFF = "the model backend broke off in the middle of an answer"
+
+
+class OllamaDrafter:
+    """Implements the port `Drafter`.
+
+    An answer ends at `token_limit` tokens or at 64 Ki characters, whichever is first: what is
+    cut there is judged like any other draft. `seconds` bounds one whole answer.
+    """
+
+    def __init__(self, host: str, token_limit: int, seconds: float) -> None:
+        self._host = host
+        self._client = AsyncClient(host, timeout=seconds)
+        self._token_limit = token_limit
+        self._seconds = seconds
+
+    async def answer(
+        self, model: str, messages: Sequence[Message], temperature: float, seed: int
+    ) -> str:
+        """The model's whole answer; see the port for what it raises."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._answer(model, messages, temperature, seed)
+        except TimeoutError:
+            raise Unavailable(
+                f"{model} gave no whole answer within {self._seconds:g} s", reason="MODEL_TIMED_OUT"
+            ) from None
+        except ResponseError as error:
+            raise self._refusal(model, error) from error
+        except (httpx.ConnectError, httpx.ConnectTimeout, ConnectionError) as error:
+            raise Unavailable(
+                f"the model backend at {self._host} cannot be reached; is Ollama running, and "
+                "is OLLAMA_HOST right?",
+                reason="MODEL_UNAVAILABLE",
+            ) from error
+        except httpx.HTTPError as error:
+            raise Unavailable(_CUT_OFF, reason="MODEL_ANSWER_CUT_OFF") from error
+        except (ValueError, TypeError, AttributeError) as error:  # no JSON, or of another shape
+            raise Internal(
+                f"the model backend at {self._host} does not speak Ollama's API: {error}",
+                reason="MODEL_ANSWER_MALFORMED",
+            ) from error
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._client.close()  # type: ignore[no-untyped-call]
+
+    async def _answer(
+        self, model: str, messages: Sequence[Message], temperature: float, seed: int
+    ) -> str:
+        options = {"temperature": temperature, "seed": seed, "num_predict": self._token_limit}
+        parts: AsyncIterator[ChatResponse] = await self._client.chat(
+            model,
+            [{"role": message.role, "content": message.content} for message in messages],
+            stream=True,
+            options=options,
+        )
+        answer = ""
+        async for part in parts:
+            answer += part.message.content or ""
+            if part.done or len(answer) > MAX_ANSWER_CHARACTERS:
+                return answer
+        raise Unavailable(_CUT_OFF, reason="MODEL_ANSWER_CUT_OFF")
+
+    def _refusal(self, model: str, error: ResponseError) -> BatosError:
+        if error.status_code == httpx.codes.NOT_FOUND:
+            return FailedPrecondition(
+                f"the model backend at {self._host} has no model {model!r}: {error.error}",
+                reason="MODEL_ABSENT",
+            )
+        return Unavailable(f"the model backend failed: {error.error}", reason="MODEL_FAILED")

@@ -1,0 +1,34 @@
+"""Pages of a list: how many, and where the next one begins."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from google.protobuf.message import Message
+
+from shared.errors import InvalidArgument
+
+DEFAULT_SIZE = 50
+MAX_SIZE = 500
+MAX_BYTES = 4 * 1024 * 1024  # well under the cap on messages
+
+M = TypeVar("M", bound=Message)
+
+
+def size_of(page_size: int) -> int:
+    """The wanted size: 0 means the default, more than the cap means the cap."""
+    if page_size < 0:
+        raise InvalidArgument.of_field("page_size", "must not be negative")
+    return min(page_size or DEFAULT_SIZE, MAX_SIZE)
+
+
+def fitting(messages: Sequence[M], size: int) -> tuple[Sequence[M], bool]:
+    """As many messages as belong on one page, at least one; and whether more follow.
+
+    `messages` holds one more than `size` where there are more.
+    """
+    total = 0
+    for count, message in enumerate(messages):
+        total += message.ByteSize()
+        if count and (count == size or total > MAX_BYTES):
+            return messages[:count], True
+    return messages, False

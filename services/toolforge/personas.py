@@ -1,0 +1,25 @@
+"""The port to whoever says which model a persona speaks with."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Persona:
+    """A name, a system prompt, the tag of its model, and whether that may be used now."""
+
+    name: str
+    system_prompt: str
+    model: str
+    serving: bool
+
+
+class Personas(Protocol):
+    """Knows the personas."""
+
+    async def get(self, name: str) -> Persona:
+        """A persona as it stands; the toolsmith for "".
+
+        Raises NotFound, or Unavailable where nobody can be asked.
+        """
+        ...

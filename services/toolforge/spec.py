@@ -1,0 +1,98 @@
+"""What is wanted of a tool: a name, a description, and examples that it must meet."""
+
+import keyword
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from services.toolforge.json_value import JsonValue, NotJsonError, parse
+from shared.errors import InvalidArgument, Violation
+
+MAX_DESCRIPTION_BYTES = 4096
+MAX_EXAMPLES = 64
+MAX_EXAMPLE_BYTES = 65536
+MAX_ALL_EXAMPLES_BYTES = 4 * MAX_EXAMPLE_BYTES
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+@dataclass(frozen=True)
+class Example:
+    """Arguments by name, in the spec's order, and their result; the JSON texts as they came."""
+
+    arguments_json: str
+    result_json: str
+    arguments: dict[str, JsonValue]
+    result: JsonValue
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A wanted tool. All examples name the same arguments; the first one gives their order."""
+
+    name: str
+    description: str
+    examples: tuple[Example, ...]
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the arguments, in the order of the first example."""
+        return tuple(self.examples[0].arguments)
+
+
+def read_spec(name: str, description: str, examples: Sequence[tuple[str, str]]) -> Spec:
+    """A spec from the texts of a request: `examples` are pairs of arguments and result as JSON.
+
+    Raises InvalidArgument that names every faulty field.
+    """
+    faults: list[Violation] = [*_head_faults(name, description, examples)]
+    kept: list[Example] = []
+    for index, (arguments_json, result_json) in enumerate(examples[:MAX_EXAMPLES]):
+        path = f"spec.examples[{index}]"
+        arguments = _value(arguments_json, f"{path}.arguments_json", faults)
+        result = _value(result_json, f"{path}.result_json", faults)
+        if fault := _arguments_fault(arguments, kept):
+            faults.append(Violation(f"{path}.arguments_json", fault))
+        elif isinstance(arguments, dict):
+            order = kept[0].arguments if kept else arguments
+            ordered = {parameter: arguments[parameter] for parameter in order}
+            kept.append(Example(arguments_json, result_json, ordered, result))
+    if faults:
+        raise InvalidArgument("; ".join(f"{v.field}: {v.description}" for v in faults), faults)
+    return Spec(name, description, tuple(kept))
+
+
+def _head_faults(
+    name: str, description: str, examples: Sequence[tuple[str, str]]
+) -> Iterator[Violation]:
+    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
+        yield Violation("spec.name", "must be a snake_case identifier of at most 64 characters")
+    if not description.strip():
+        yield Violation("spec.description", "must not be empty")
+    if len(description.encode(errors="replace")) > MAX_DESCRIPTION_BYTES:
+        yield Violation("spec.description", f"is longer than {MAX_DESCRIPTION_BYTES} bytes")
+    if not 1 <= len(examples) <= MAX_EXAMPLES:
+        yield Violation("spec.examples", f"must be 1 to {MAX_EXAMPLES}")
+    if sum(len(text) for pair in examples for text in pair) > MAX_ALL_EXAMPLES_BYTES:
+        yield Violation("spec.examples", f"are longer than {MAX_ALL_EXAMPLES_BYTES} bytes together")
+
+
+def _value(text: str, path: str, faults: list[Violation]) -> JsonValue:
+    try:
+        if len(text.encode(errors="replace")) > MAX_EXAMPLE_BYTES:
+            raise NotJsonError(f"is longer than {MAX_EXAMPLE_BYTES} bytes")
+        return parse(text)
+    except NotJsonError as error:
+        faults.append(Violation(path, f"not JSON: {error}"))
+        return {}
+
+
+def _arguments_fault(arguments: JsonValue, earlier: Sequence[Example]) -> str:
+    if not isinstance(arguments, dict):
+        return "must be a JSON object of keyword arguments"
+    for name in arguments:
+        if not name.isidentifier() or keyword.iskeyword(name) or len(name) > 64:
+            return f"{name!r} cannot be the name of a parameter"
+    if earlier and arguments.keys() != earlier[0].arguments.keys():
+        return "must name the same arguments as the first example"
+    return ""
