@@ -1,0 +1,147 @@
+"""Runs the Supervisor: settings → adapters → servicer → serve."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from batos.supervisor.v1 import supervisor_pb2, supervisor_pb2_grpc
+
+from services.supervisor import codex
+from services.supervisor.conversation import Conversation, Limits
+from services.supervisor.gpu_arbiter import GpuArbiter
+from services.supervisor.gpu_memory import GpuMemory
+from services.supervisor.memory_peer import MemoryPeer
+from services.supervisor.ollama_model import OllamaModel
+from services.supervisor.recall import Recall
+from services.supervisor.remembrance import Remembrance
+from services.supervisor.servicer import Domain, SupervisorServicer
+from services.supervisor.settings import SupervisorSettings
+from services.supervisor.sqlite_events import SqliteEvents
+from services.supervisor.sqlite_journal import Journal
+from services.supervisor.sqlite_leases import SqliteLeases
+from services.supervisor.sqlite_outbox import SqliteOutbox
+from services.supervisor.sqlite_personas import SqlitePersonas
+from services.supervisor.sqlite_somas import SqliteSomas
+from services.supervisor.swap import Swapper
+from services.supervisor.turn_gate import TurnGate
+from shared import logs, process, server
+from shared.channel import open_channel
+from shared.ledger import Ledger
+from shared.settings import load
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """The world outside: the journal on disk, Memory, the model backend."""
+
+    journal: Journal
+    personas: SqlitePersonas
+    memory: MemoryPeer
+    model: OllamaModel
+
+
+async def open_adapters(settings: SupervisorSettings, stack: AsyncExitStack) -> Adapters:
+    """Opens everything outside; the stack closes it in reverse order."""
+    personas_file = codex.read(settings.codex)
+    journal = Journal(settings.data_dir / "supervisor.sqlite")
+    await journal.open()
+    stack.push_async_callback(journal.close)
+    personas = SqlitePersonas(journal, personas_file)
+    await personas.enrol()
+    channel = open_channel(settings.memory_address)
+    stack.push_async_callback(channel.close)
+    model = OllamaModel(
+        settings.ollama_host,
+        stall_seconds=settings.stall_seconds,
+        answer_tokens=settings.answer_tokens,
+        keep_alive=settings.keep_alive,
+    )
+    stack.push_async_callback(model.close)
+    return Adapters(journal, personas, MemoryPeer(channel), model)
+
+
+async def start_arbiter(
+    settings: SupervisorSettings, adapters: Adapters, gate: TurnGate, stack: AsyncExitStack
+) -> GpuArbiter:
+    """The lease as the last run left it, its clock running."""
+    arbiter = GpuArbiter(
+        SqliteLeases(adapters.journal),
+        gate,
+        GpuMemory(adapters.model, settings.unload_seconds),
+        settings.lease_drain_seconds,
+    )
+    await arbiter.resume()
+    stack.push_async_callback(arbiter.close)
+    return arbiter
+
+
+def start_conversation(
+    settings: SupervisorSettings, adapters: Adapters, gate: TurnGate, stack: AsyncExitStack
+) -> Conversation:
+    """Conversations, with the delivery to Memory running beside them."""
+    somas = SqliteSomas(adapters.journal)
+    remembrance = Remembrance(SqliteOutbox(adapters.journal), adapters.memory)
+    delivery = asyncio.create_task(remembrance.run())
+    stack.push_async_callback(_stop, delivery)
+    return Conversation(
+        somas=somas,
+        personas=adapters.personas,
+        recall=Recall(adapters.memory, somas, remembrance, settings.recall_seconds),
+        model=adapters.model,
+        gate=gate,
+        limits=Limits(settings.window_characters, settings.turns_at_once, settings.turn_seconds),
+    )
+
+
+@asynccontextmanager
+async def assembled(settings: SupervisorSettings) -> AsyncIterator[SupervisorServicer]:
+    """The servicer on its real parts; everything is let go of in reverse order."""
+    async with AsyncExitStack() as stack:
+        adapters = await open_adapters(settings, stack)
+        gate = TurnGate(settings.lease_policy, settings.lease_queue_limit, settings.lease_max_wait)
+        arbiter = await start_arbiter(settings, adapters, gate, stack)
+        swapper = Swapper(
+            adapters.personas,
+            SqliteLeases(adapters.journal),
+            arbiter,
+            adapters.model,
+            settings.promotion_policy,
+        )
+        domain = Domain(
+            conversation=start_conversation(settings, adapters, gate, stack),
+            somas=SqliteSomas(adapters.journal),
+            personas=adapters.personas,
+            arbiter=arbiter,
+            swapper=swapper,
+            events=SqliteEvents(adapters.journal),
+            ledger=Ledger(adapters.journal.database),
+        )
+        yield SupervisorServicer(domain)
+
+
+async def main(settings: SupervisorSettings) -> None:
+    """Serves until SIGTERM.
+
+    Healthy even while the model backend or Memory is away: everything but `Converse` works then,
+    and `Converse` says what is missing.
+    """
+    async with assembled(settings) as servicer:
+        await server.serve(
+            settings,
+            supervisor_pb2.DESCRIPTOR,
+            lambda grpc_server: supervisor_pb2_grpc.add_SupervisorServiceServicer_to_server(
+                servicer, grpc_server
+            ),
+        )
+
+
+async def _stop(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait({task})
+
+
+if __name__ == "__main__":
+    loaded = load(SupervisorSettings, "supervisor")
+    logs.configure("supervisor", loaded.log_level, loaded.log_format)
+    process.run("supervisor", main(loaded))

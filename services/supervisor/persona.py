@@ -1,0 +1,28 @@
+"""Personas and the models that they speak with."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPointer:
+    """Which model a persona speaks with.
+
+    `digest` is empty until the model backend was first seen; `generation` grows by one with
+    every move of the pointer.
+    """
+
+    tag: str
+    digest: str = ""
+    generation: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """A name, a system prompt and a model pointer; `previous` is what it spoke with before."""
+
+    name: str
+    system_prompt: str
+    base_model: str
+    toolsmith: bool
+    model: ModelPointer
+    previous: ModelPointer | None = None

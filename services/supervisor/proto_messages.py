@@ -1,0 +1,125 @@
+"""The Supervisor's domain as messages of its contract."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from batos.supervisor.v1 import supervisor_pb2 as pb
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.supervisor.conversation import Delta, Finished, Happening
+from services.supervisor.events import Event
+from services.supervisor.gpu_lease import Standing
+from services.supervisor.persona import ModelPointer, Persona
+from services.supervisor.recall import Recalled
+from services.supervisor.soma import Recollection, Soma, Turn
+
+
+def persona_message(persona: Persona) -> pb.Persona:
+    """A persona as it stands."""
+    return pb.Persona(
+        name=persona.name,
+        system_prompt=persona.system_prompt,
+        model=_pointer(persona.model),
+        previous=_pointer(persona.previous) if persona.previous else None,
+        base_model=persona.base_model,
+        toolsmith=persona.toolsmith,
+    )
+
+
+def soma_message(soma: Soma) -> pb.Soma:
+    """A Soma with the turns that it carries."""
+    return pb.Soma(
+        name=soma.name,
+        persona=soma.persona,
+        created_at=_timestamp(soma.created_at),
+        turns=[turn_message(turn) for turn in soma.turns],
+    )
+
+
+def turn_message(turn: Turn) -> pb.Turn:
+    """A turn as kept."""
+    return pb.Turn(
+        number=turn.number,
+        user_text=turn.user_text,
+        assistant_text=turn.assistant_text,
+        system_text=turn.system_text,
+        recollections=_recollections(turn.recollections),
+        model=_pointer(turn.model),
+        rating=pb.Rating.ValueType(turn.rating),
+        correction=turn.correction,
+        created_at=_timestamp(turn.created_at),
+        first_token=duration_message(turn.first_token_seconds),
+        wall=duration_message(turn.wall_seconds),
+        recall_unavailable=turn.recall_unavailable,
+    )
+
+
+def converse_message(happening: Happening) -> pb.ConverseResponse:
+    """What happens in a turn."""
+    match happening:
+        case Recalled(recollections):
+            recalled = pb.Recalled(recollections=_recollections(recollections))
+            return pb.ConverseResponse(recalled=recalled)
+        case Delta(text):
+            return pb.ConverseResponse(delta=text)
+        case Finished(soma, turn):
+            finished = pb.Finished(soma=soma.name, turn=turn_message(turn))
+            return pb.ConverseResponse(finished=finished)
+
+
+def lease_message(standing: Standing) -> pb.GpuLease:
+    """A lease that is held."""
+    return pb.GpuLease(
+        fencing_token=standing.fencing_token,
+        holder=standing.claim.holder,
+        ttl=duration_message(standing.claim.ttl),
+    )
+
+
+def event_message(event: Event) -> pb.Event:
+    """One line of the journal."""
+    return pb.Event(
+        sequence=event.sequence,
+        created_at=_timestamp(event.created_at),
+        kind=pb.EventKind.ValueType(event.happening.kind),
+        persona=event.happening.persona,
+        subject=event.happening.subject,
+        message=event.happening.message,
+    )
+
+
+def duration_message(seconds: float) -> Duration:
+    """A span of seconds."""
+    duration = Duration()
+    duration.FromTimedelta(timedelta(seconds=seconds))
+    return duration
+
+
+def seconds_of(duration: Duration) -> float:
+    """The seconds of a span."""
+    return duration.ToTimedelta().total_seconds()
+
+
+def _pointer(pointer: ModelPointer) -> pb.ModelPointer:
+    return pb.ModelPointer(tag=pointer.tag, digest=pointer.digest, generation=pointer.generation)
+
+
+def _recollections(recollections: Iterable[Recollection]) -> list[pb.Recollection]:
+    return [
+        pb.Recollection(
+            record_id=r.record_id,
+            speaker=r.speaker,
+            text=r.text,
+            soma=r.soma,
+            created_at=_timestamp(r.created_at),
+            score=r.score,
+        )
+        for r in recollections
+    ]
+
+
+def _timestamp(moment: datetime) -> Timestamp:
+    timestamp = Timestamp()
+    timestamp.FromDatetime(moment)
+    return timestamp

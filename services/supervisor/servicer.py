@@ -1,0 +1,243 @@
+"""SupervisorService: messages in, domain, messages out."""
+
+import hashlib
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import grpc
+from batos.supervisor.v1 import supervisor_pb2 as pb
+from batos.supervisor.v1 import supervisor_pb2_grpc
+
+from services.supervisor import events, listing
+from services.supervisor.conversation import Conversation, Question
+from services.supervisor.gpu_arbiter import GpuArbiter
+from services.supervisor.gpu_lease import DEFAULT_TTL, Claim
+from services.supervisor.grading import Grade
+from services.supervisor.keyed_locks import KeyedLocks
+from services.supervisor.persona import ModelPointer
+from services.supervisor.proto_messages import (
+    converse_message,
+    event_message,
+    lease_message,
+    persona_message,
+    seconds_of,
+    soma_message,
+    turn_message,
+)
+from services.supervisor.soma import COLLECTION
+from services.supervisor.sqlite_events import SqliteEvents
+from services.supervisor.sqlite_personas import SqlitePersonas
+from services.supervisor.sqlite_somas import SqliteSomas
+from services.supervisor.swap import Report, Swapper, paired
+from shared import ledger, naming
+from shared.ledger import Ledger
+
+Context = grpc.aio.ServicerContext[Any, Any]
+A = TypeVar(
+    "A",
+    pb.RateSomaResponse,
+    pb.CorrectSomaResponse,
+    pb.ReportModelSwapResponse,
+    pb.RollBackPersonaResponse,
+)
+D = TypeVar("D")
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """What the servicer delegates to."""
+
+    conversation: Conversation
+    somas: SqliteSomas
+    personas: SqlitePersonas
+    arbiter: GpuArbiter
+    swapper: Swapper
+    events: SqliteEvents
+    ledger: Ledger
+
+
+class SupervisorServicer(supervisor_pb2_grpc.SupervisorServiceServicer):
+    """Translates between the contract and the domain; decides nothing."""
+
+    def __init__(self, domain: Domain) -> None:
+        self._domain = domain
+        self._mutations = KeyedLocks()
+
+    async def Converse(
+        self, request: pb.ConverseRequest, context: Context
+    ) -> AsyncIterator[pb.ConverseResponse]:
+        """One turn."""
+        question = Question(
+            request_id=naming.parse_request_id(request.request_id),
+            payload_sha256=_digest(request),
+            soma_id=naming.parse(request.soma, COLLECTION, "soma") if request.soma else "",
+            persona=request.persona,
+            text=request.text,
+        )
+        async with aclosing(self._domain.conversation.converse(question)) as happenings:
+            async for happening in happenings:
+                yield converse_message(happening)
+
+    async def RateSoma(self, request: pb.RateSomaRequest, context: Context) -> pb.RateSomaResponse:
+        """Says how good a turn was."""
+        grade = Grade.rated(_soma_id(request.soma), request.turn_number, request.rating)
+        return await self._once(
+            request,
+            pb.RateSomaResponse,
+            lambda receipt: self._domain.somas.grade(grade, receipt),
+            lambda turn: pb.RateSomaResponse(turn=turn_message(turn)),
+        )
+
+    async def CorrectSoma(
+        self, request: pb.CorrectSomaRequest, context: Context
+    ) -> pb.CorrectSomaResponse:
+        """Says what a turn should have answered."""
+        grade = Grade.corrected(_soma_id(request.soma), request.turn_number, request.text)
+        return await self._once(
+            request,
+            pb.CorrectSomaResponse,
+            lambda receipt: self._domain.somas.grade(grade, receipt),
+            lambda turn: pb.CorrectSomaResponse(turn=turn_message(turn)),
+        )
+
+    async def GetSoma(self, request: pb.GetSomaRequest, context: Context) -> pb.GetSomaResponse:
+        """One Soma with its turns."""
+        soma = await self._domain.somas.get(naming.parse(request.name, COLLECTION))
+        return pb.GetSomaResponse(soma=soma_message(soma))
+
+    async def ListSomas(
+        self, request: pb.ListSomasRequest, context: Context
+    ) -> pb.ListSomasResponse:
+        """Somas, newest first."""
+        query = listing.Query(
+            request.persona, request.golden_only, request.page_size, request.page_token
+        )
+        somas, token = await listing.listed(self._domain.somas, query)
+        return pb.ListSomasResponse(
+            somas=[soma_message(soma) for soma in somas], next_page_token=token
+        )
+
+    async def ListPersonas(
+        self, request: pb.ListPersonasRequest, context: Context
+    ) -> pb.ListPersonasResponse:
+        """All personas."""
+        personas = await self._domain.personas.all()
+        return pb.ListPersonasResponse(personas=[persona_message(p) for p in personas])
+
+    async def GetPersona(
+        self, request: pb.GetPersonaRequest, context: Context
+    ) -> pb.GetPersonaResponse:
+        """One persona, and whether its model may be used now."""
+        persona = await self._domain.personas.get(request.name)
+        return pb.GetPersonaResponse(
+            persona=persona_message(persona),
+            serving_state=pb.ServingState.ValueType(self._domain.arbiter.state),
+        )
+
+    async def AcquireGpuLease(
+        self, request: pb.AcquireGpuLeaseRequest, context: Context
+    ) -> pb.AcquireGpuLeaseResponse:
+        """Claims the GPU."""
+        claim = Claim(
+            request_id=naming.parse_request_id(request.request_id),
+            holder=request.holder,
+            ttl=seconds_of(request.ttl) or DEFAULT_TTL,
+            expected=seconds_of(request.expected_duration),
+        )
+        standing = await self._domain.arbiter.acquire(claim)
+        return pb.AcquireGpuLeaseResponse(lease=lease_message(standing))
+
+    async def RenewGpuLease(
+        self, request: pb.RenewGpuLeaseRequest, context: Context
+    ) -> pb.RenewGpuLeaseResponse:
+        """Keeps a lease."""
+        standing = await self._domain.arbiter.renew(request.fencing_token)
+        return pb.RenewGpuLeaseResponse(lease=lease_message(standing))
+
+    async def ReleaseGpuLease(
+        self, request: pb.ReleaseGpuLeaseRequest, context: Context
+    ) -> pb.ReleaseGpuLeaseResponse:
+        """Gives the GPU back."""
+        await self._domain.arbiter.release(request.fencing_token)
+        return pb.ReleaseGpuLeaseResponse()
+
+    async def ReportModelSwap(
+        self, request: pb.ReportModelSwapRequest, context: Context
+    ) -> pb.ReportModelSwapResponse:
+        """Moves a pointer to a finished model."""
+        report = _report(request)
+        return await self._once(
+            request,
+            pb.ReportModelSwapResponse,
+            lambda receipt: self._domain.swapper.report(report, receipt),
+            lambda persona: pb.ReportModelSwapResponse(persona=persona_message(persona)),
+        )
+
+    async def RollBackPersona(
+        self, request: pb.RollBackPersonaRequest, context: Context
+    ) -> pb.RollBackPersonaResponse:
+        """Moves a pointer back."""
+        return await self._once(
+            request,
+            pb.RollBackPersonaResponse,
+            lambda receipt: self._domain.swapper.roll_back(request.persona, receipt),
+            lambda persona: pb.RollBackPersonaResponse(persona=persona_message(persona)),
+        )
+
+    async def WatchEvents(
+        self, request: pb.WatchEventsRequest, context: Context
+    ) -> AsyncIterator[pb.WatchEventsResponse]:
+        """All events, without end."""
+        async with aclosing(events.watch(self._domain.events, request.after_sequence)) as watched:
+            async for event in watched:
+                yield pb.WatchEventsResponse(event=event_message(event))
+
+    async def _once(
+        self,
+        request: Any,
+        answer_type: type[A],
+        mutate: Callable[[Callable[[sqlite3.Connection, D], None]], Awaitable[D]],
+        answer: Callable[[D], A],
+    ) -> A:
+        """Runs a mutation, or gives the answer that the same request got before.
+
+        `mutate` gets the receipt that it must write in its own transaction.
+        """
+        method = type(request).DESCRIPTOR.name
+        async with self._mutations.hold(naming.parse_request_id(request.request_id)):
+            first = await self._domain.ledger.replay(method, request, answer_type)
+            if first is not None:
+                return first
+            return answer(
+                await mutate(lambda c, result: ledger.record(c, method, request, answer(result)))
+            )
+
+
+def _soma_id(name: str) -> str:
+    return naming.parse(name, COLLECTION, "soma")
+
+
+def _digest(request: pb.ConverseRequest) -> bytes:
+    return hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
+
+
+def _report(request: pb.ReportModelSwapRequest) -> Report:
+    figures = request.figures
+    return Report(
+        fencing_token=request.fencing_token,
+        persona=request.persona,
+        model=ModelPointer(request.model_tag, request.model_digest),
+        training_run=request.training_run,
+        heldout=paired(
+            "figures.heldout", list(figures.heldout_incumbent), list(figures.heldout_candidate)
+        ),
+        regression=paired(
+            "figures.regression",
+            list(figures.regression_incumbent),
+            list(figures.regression_candidate),
+        ),
+        template_parity=figures.template_parity,
+    )

@@ -1,0 +1,67 @@
+"""What can be set about the Supervisor."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.promotion import PromotionPolicy
+from shared.settings import DATA_ROOT, MemoryPeer, ModelBackend, ServiceSettings
+
+_CODEX = Path(__file__).parents[2] / "deploy" / "codex.toml"
+_POLICY = PromotionPolicy()
+
+
+class SupervisorSettings(ServiceSettings, MemoryPeer, ModelBackend):
+    """The mind and the clock: personas, conversations, the GPU lease and the model swap."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BATOS_SUPERVISOR_", extra="ignore", populate_by_name=True
+    )
+
+    listen: str = Field("127.0.0.1:50055", description="host:port to serve gRPC on")
+    data_dir: Path = Field(DATA_ROOT / "supervisor", description="directory of the journal")
+    codex: Path = Field(_CODEX, description="file that names the personas")
+    keep_alive: str = Field(
+        "30m", pattern=r"^-?\d+[smh]$", description="how long the backend keeps an idle model"
+    )
+    answer_tokens: int = Field(512, ge=1, description="longest answer, in tokens")
+    window_characters: int = Field(
+        6000, ge=500, description="longest chat, in characters; older turns are left out"
+    )
+    recall_seconds: float = Field(2.0, gt=0, le=30, description="longest wait for Memory in a turn")
+    stall_seconds: float = Field(
+        60.0, gt=0, description="longest pause between two pieces of an answer, loading included"
+    )
+    turn_seconds: float = Field(240.0, gt=0, description="longest turn, waiting not included")
+    turns_at_once: int = Field(128, ge=1, description="most turns at once, waiting ones included")
+    lease_policy: Literal["queue", "reject"] = Field(
+        "queue", description="what becomes of new turns while the GPU is lent"
+    )
+    lease_queue_limit: int = Field(64, ge=0, description="most turns that wait for a lent GPU")
+    lease_max_wait: float = Field(
+        120.0, gt=0, description="longest wait of a turn for a lent GPU, in seconds"
+    )
+    lease_drain_seconds: float = Field(
+        120.0, gt=0, description="longest wait of a lease for turns in flight"
+    )
+    unload_seconds: float = Field(
+        30.0, gt=0, description="longest wait of a lease for models to leave the GPU"
+    )
+    minimum_heldout: int = Field(
+        _POLICY.minimum_heldout, ge=1, description="fewest held-out examples of a swap"
+    )
+    minimum_improvement: float = Field(
+        _POLICY.minimum_improvement, ge=0, le=1, description="least gain of a swap (lower bound)"
+    )
+    regression_tolerance: float = Field(
+        _POLICY.regression_tolerance, ge=0, le=1, description="largest loss of a swap elsewhere"
+    )
+
+    @property
+    def promotion_policy(self) -> PromotionPolicy:
+        """What a new model must reach."""
+        return PromotionPolicy(
+            self.minimum_heldout, self.minimum_improvement, self.regression_tolerance
+        )
