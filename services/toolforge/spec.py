@@ -47,16 +47,12 @@ def read_spec(name: str, description: str, examples: Sequence[tuple[str, str]]) 
     """
     faults: list[Violation] = [*_head_faults(name, description, examples)]
     kept: list[Example] = []
-    for index, (arguments_json, result_json) in enumerate(examples[:MAX_EXAMPLES]):
+    for index, pair in enumerate(examples[:MAX_EXAMPLES]):
         path = f"spec.examples[{index}]"
-        arguments = _value(arguments_json, f"{path}.arguments_json", faults)
-        result = _value(result_json, f"{path}.result_json", faults)
-        if fault := _arguments_fault(arguments, kept):
-            faults.append(Violation(f"{path}.arguments_json", fault))
-        elif isinstance(arguments, dict):
-            order = kept[0].arguments if kept else arguments
-            ordered = {parameter: arguments[parameter] for parameter in order}
-            kept.append(Example(arguments_json, result_json, ordered, result))
+        try:
+            kept.append(_example(pair, path, kept))
+        except InvalidArgument as error:
+            faults.extend(error.violations)
     if faults:
         raise InvalidArgument("; ".join(f"{v.field}: {v.description}" for v in faults), faults)
     return Spec(name, description, tuple(kept))
@@ -77,19 +73,29 @@ def _head_faults(
         yield Violation("spec.examples", f"are longer than {MAX_ALL_EXAMPLES_BYTES} bytes together")
 
 
-def _value(text: str, path: str, faults: list[Violation]) -> JsonValue:
+def _example(pair: tuple[str, str], path: str, earlier: Sequence[Example]) -> Example:
+    arguments = _value(pair[0], f"{path}.arguments_json")
+    if not isinstance(arguments, dict):
+        raise InvalidArgument.of_field(
+            f"{path}.arguments_json", "must be a JSON object of keyword arguments"
+        )
+    if fault := _names_fault(arguments, earlier):
+        raise InvalidArgument.of_field(f"{path}.arguments_json", fault)
+    order = earlier[0].arguments if earlier else arguments
+    ordered = {parameter: arguments[parameter] for parameter in order}
+    return Example(*pair, ordered, _value(pair[1], f"{path}.result_json"))
+
+
+def _value(text: str, path: str) -> JsonValue:
+    if len(text.encode(errors="replace")) > MAX_EXAMPLE_BYTES:
+        raise InvalidArgument.of_field(path, f"is longer than {MAX_EXAMPLE_BYTES} bytes")
     try:
-        if len(text.encode(errors="replace")) > MAX_EXAMPLE_BYTES:
-            raise NotJsonError(f"is longer than {MAX_EXAMPLE_BYTES} bytes")
         return parse(text)
     except NotJsonError as error:
-        faults.append(Violation(path, f"not JSON: {error}"))
-        return {}
+        raise InvalidArgument.of_field(path, f"not JSON: {error}") from None
 
 
-def _arguments_fault(arguments: JsonValue, earlier: Sequence[Example]) -> str:
-    if not isinstance(arguments, dict):
-        return "must be a JSON object of keyword arguments"
+def _names_fault(arguments: dict[str, JsonValue], earlier: Sequence[Example]) -> str:
     for name in arguments:
         if not name.isidentifier() or keyword.iskeyword(name) or len(name) > 64:
             return f"{name!r} cannot be the name of a parameter"
