@@ -73,9 +73,12 @@ def placed(rows: Iterable[Row], heads: Mapping[tuple[str, str], SomaHead]) -> li
     for row in rows:
         key = (row.draft.namespace, row.draft.soma)
         head = heads.get(key, SomaHead())
-        is_summary = row.draft.level is Level.SUMMARY
-        records.append(_record(row, head.next_ordinal, "" if is_summary else head.summary_id))
-        heads[key] = SomaHead(head.next_ordinal + 1, row.id if is_summary else head.summary_id)
+        if row.draft.level is Level.SUMMARY:
+            records.append(_record(row, head.next_ordinal, parent_id=""))
+            heads[key] = SomaHead(head.next_ordinal, row.id)
+        else:
+            records.append(_record(row, head.next_ordinal, head.summary_id))
+            heads[key] = SomaHead(head.next_ordinal + 1, head.summary_id)
     return records
 
 

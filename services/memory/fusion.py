@@ -6,16 +6,13 @@ base lies a prior: how well the whole Soma fits, how well the turns beside it fi
 the query names its speaker.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from services.memory.embedder import Vector
-from services.memory.store import Candidates
+from services.memory.store import Candidates, Scores
 from services.memory.words import words_of
-
-Scores = npt.NDArray[np.float64]
 
 _STRONGEST = 5  # a Soma is judged by its best turns, so that long ones do not drown
 
@@ -47,24 +44,18 @@ class Fused:
     prior: Scores
 
 
-def fuse(
-    episodes: Candidates,
-    summaries: Candidates | None,
-    query: Vector,
-    named: frozenset[str],
-    weights: Weights,
-) -> Fused:
-    """Scores the episodes.
+def fuse(rows: Candidates, summaries: Candidates, named: frozenset[str], weights: Weights) -> Fused:
+    """Scores the rows.
 
-    `summaries` are level-1 rows of the same namespace, if any; `query` has shape (dimension,);
-    `named` are the words of the query that name speakers.
+    `summaries` are level-1 rows, of which each speaks for its whole Soma; `named` are the words
+    of the query that name speakers.
     """
-    vector, text = _parts(episodes, query)
+    vector, text = spread(rows.similarities), share(rows.text_scores)
     base = weights.vector * vector + weights.text * text
-    before, after = _neighbours(episodes, base / (weights.vector + weights.text))
-    spoken = np.array([bool(words_of(name) & named) for name in episodes.speakers], dtype=float)
+    before, after = _neighbours(rows, base / (weights.vector + weights.text))
+    spoken = np.array([bool(words_of(name) & named) for name in rows.speakers], dtype=np.float64)
     prior = (
-        weights.soma * _soma_fit(episodes, vector, text, summaries, query)
+        weights.soma * _soma_fit(rows, vector, text, _summary_fit(summaries))
         + weights.before * before
         + weights.after * after
         + weights.speaker * spoken
@@ -80,51 +71,39 @@ def spread(values: Scores) -> Scores:
     return (values - low) / (high - low) if high > low else np.ones_like(values)
 
 
-def _share(values: Scores) -> Scores:
+def share(values: Scores) -> Scores:
     """Against the highest, so that 0 stays 0: no word matched."""
     high = values.max(initial=0.0)
     return values / high if high > 0 else np.zeros_like(values)
 
 
-def _parts(rows: Candidates, query: Vector) -> tuple[Scores, Scores]:
-    vector = spread((rows.vectors @ query).astype(np.float64))
-    return vector, _share(np.array(rows.text_scores, dtype=np.float64))
-
-
 def _neighbours(rows: Candidates, base: Scores) -> tuple[Scores, Scores]:
     """The base scores of the turn before and the turn after; 0 where it is no candidate."""
-    places = dict(zip(zip(rows.somas, rows.ordinals, strict=True), base, strict=True))
-    beside = [
-        [places.get((soma, ordinal + step), 0.0) if soma else 0.0 for step in (-1, 1)]
-        for soma, ordinal in zip(rows.somas, rows.ordinals, strict=True)
-    ]
-    both = np.array(beside, dtype=np.float64).reshape(-1, 2)
-    return both[:, 0], both[:, 1]
-
-
-def _soma_fit(
-    rows: Candidates,
-    vector: Scores,
-    text: Scores,
-    summaries: Candidates | None,
-    query: Vector,
-) -> Scores:
-    """How well each candidate's Soma fits, 0.5 by vector and 0.5 by words."""
-    somas, place = np.unique(np.array(rows.somas, dtype=object), return_inverse=True)
-    by_vector = np.array(
-        [np.sort(vector[place == s])[-_STRONGEST:].sum() for s in range(len(somas))]
+    keys = list(zip(rows.somas, rows.ordinals, strict=True))
+    scores = {key: score for key, score in zip(keys, base, strict=True) if key[0]}
+    return (
+        np.array([scores.get((soma, ordinal - 1), 0.0) for soma, ordinal in keys]),
+        np.array([scores.get((soma, ordinal + 1), 0.0) for soma, ordinal in keys]),
     )
-    by_text = np.sqrt(np.bincount(place, weights=text**2, minlength=len(somas)))
-    fit = 0.5 * spread(by_vector) + 0.5 * _share(by_text)
-    told = _summary_fit(summaries, query) if summaries is not None else {}
-    fit = np.array([(f + told.get(soma, f)) / 2 for soma, f in zip(somas, fit, strict=True)])
-    return fit[place]
 
 
-def _summary_fit(summaries: Candidates, query: Vector) -> dict[str, float]:
+def _soma_fit(rows: Candidates, vector: Scores, text: Scores, told: Mapping[str, float]) -> Scores:
+    """How well each row's Soma fits, 0.5 by vector and 0.5 by words.
+
+    Judged by its best turns, and where it has a summary, as much by that.
+    """
+    somas, place = np.unique(np.array(rows.somas, dtype=object), return_inverse=True)
+    best = [np.sort(vector[place == soma])[-_STRONGEST:].sum() for soma in range(len(somas))]
+    words = np.sqrt(np.bincount(place, weights=text**2, minlength=len(somas)))
+    turns = 0.5 * spread(np.array(best, dtype=np.float64)) + 0.5 * share(words)
+    fit = [(own + told.get(soma, own)) / 2 for soma, own in zip(somas, turns, strict=True)]
+    return np.array(fit, dtype=np.float64)[place]
+
+
+def _summary_fit(summaries: Candidates) -> dict[str, float]:
     """The best fit of each Soma's summaries."""
-    vector, text = _parts(summaries, query)
-    fits: dict[str, float] = {}
-    for soma, fit in zip(summaries.somas, 0.5 * vector + 0.5 * text, strict=True):
-        fits[soma] = max(float(fit), fits.get(soma, 0.0))
-    return fits
+    fits = 0.5 * spread(summaries.similarities) + 0.5 * share(summaries.text_scores)
+    best: dict[str, float] = {}
+    for soma, fit in zip(summaries.somas, fits, strict=True):
+        best[soma] = max(float(fit), best.get(soma, 0.0))
+    return best

@@ -32,7 +32,7 @@ from shared.errors import Aborted, FailedPrecondition
 T = TypeVar("T")
 
 _TABLE = "records"
-_LIGHT = ["id", "soma", "ordinal", "speaker", "vector"]
+_LIGHT = ["id", "level", "soma", "ordinal", "speaker"]
 _INDICES = {
     "words": FTS(with_position=False),
     "namespace": Bitmap(),
@@ -120,7 +120,7 @@ class LancedbStore:
     async def heads(self, namespace: str, somas: Sequence[str]) -> Mapping[str, SomaHead]:
         """See Store.heads."""
         where = (col("namespace") == lit(namespace)) & col("soma").isin(list(somas))
-        rows = await self._rows(where, ["soma", "ordinal", "level", "id"])
+        rows = await self._rows(where, ["soma", "ordinal", "created_at", "level", "id"])
         return await asyncio.to_thread(_heads, rows)
 
     async def candidates(self, scope: Scope, vector: Vector, words: str, limit: int) -> Candidates:
@@ -130,7 +130,7 @@ class LancedbStore:
             self._read(lambda: self._near(where, vector, limit)),
             self._read(lambda: self._matching(where, words, limit)),
         )
-        return await asyncio.to_thread(_merge, near, matching, self._identity.dimension)
+        return await asyncio.to_thread(_merge, near, matching, vector)
 
     async def fetch(self, ids: Sequence[str]) -> Mapping[str, Record]:
         """See Store.fetch."""
@@ -205,14 +205,7 @@ class LancedbStore:
 
     async def _commit(self, change: Callable[[], Awaitable[T]]) -> T:
         """Runs a change until no other commit is in its way, then syncs it."""
-        for attempt in range(_ATTEMPTS):
-            try:
-                result = await change()
-                break
-            except RuntimeError as error:
-                if "conflict" not in str(error).lower() or attempt + 1 == _ATTEMPTS:
-                    raise
-                await asyncio.sleep(0.02 * 2**attempt)
+        result = await _without_conflict(change)
         await asyncio.to_thread(self._tree.sync)
         return result
 
@@ -237,7 +230,20 @@ class LancedbStore:
 
     async def _matching(self, where: Expr, words: str, limit: int) -> pa.Table:
         query = self._table.query().nearest_to_text(MatchQuery(indexable(words), "words"))
-        return await query.where(where).select([*_LIGHT, "_score"]).limit(limit).to_arrow()
+        return (
+            await query.where(where).select([*_LIGHT, "vector", "_score"]).limit(limit).to_arrow()
+        )
+
+
+async def _without_conflict(change: Callable[[], Awaitable[T]]) -> T:
+    for attempt in range(_ATTEMPTS):
+        try:
+            return await change()
+        except RuntimeError as error:
+            if "conflict" not in str(error).lower():
+                raise
+            await asyncio.sleep(0.02 * 2**attempt)
+    raise Aborted("other commits were in the way of every attempt", reason="COMMIT_RACED")
 
 
 def _check(stored: EmbedderIdentity, wanted: EmbedderIdentity) -> None:
@@ -262,7 +268,9 @@ def _selected(selection: Selection) -> Expr:
 
 
 def _in_scope(scope: Scope) -> Expr:
-    where = (col("namespace") == lit(scope.namespace)) & (col("level") == lit(int(scope.level)))
+    where = col("namespace") == lit(scope.namespace)
+    if set(scope.levels) != set(Level):
+        where = where & col("level").isin([int(level) for level in scope.levels])
     if scope.somas:
         where = where & col("soma").isin(list(scope.somas))
     if scope.excluded_somas:
@@ -272,10 +280,12 @@ def _in_scope(scope: Scope) -> Expr:
 
 def _heads(rows: pa.Table) -> dict[str, SomaHead]:
     heads: dict[str, SomaHead] = {}
-    for row in sorted(rows.to_pylist(), key=lambda row: row["ordinal"]):
-        summary = row["id"] if row["level"] == Level.SUMMARY else None
-        before = heads.get(row["soma"], SomaHead())
-        heads[row["soma"]] = SomaHead(row["ordinal"] + 1, summary or before.summary_id)
+    for row in sorted(rows.to_pylist(), key=lambda row: (row["ordinal"], row["created_at"])):
+        head = heads.get(row["soma"], SomaHead())
+        if row["level"] == Level.SUMMARY:
+            heads[row["soma"]] = SomaHead(head.next_ordinal, row["id"])
+        else:
+            heads[row["soma"]] = SomaHead(row["ordinal"] + 1, head.summary_id)
     return heads
 
 
@@ -289,17 +299,19 @@ def _counts(rows: pa.Table) -> list[NamespaceCount]:
     ]
 
 
-def _merge(near: pa.Table, matching: pa.Table, dimension: int) -> Candidates:
-    scores = dict(zip(matching["id"].to_pylist(), matching["_score"].to_pylist(), strict=True))
+def _merge(near: pa.Table, matching: pa.Table, vector: Vector) -> Candidates:
+    """Each row once, with both scores: those that only words found are compared here."""
     fresh = matching.filter(pc.invert(pc.is_in(matching["id"], near["id"])))
+    compared = fresh["vector"].combine_chunks().flatten().to_numpy().reshape(-1, len(vector))
+    scores = dict(zip(matching["id"].to_pylist(), matching["_score"].to_pylist(), strict=True))
     rows = pa.concat_tables([near.select(_LIGHT), fresh.select(_LIGHT)])
     ids = rows["id"].to_pylist()
-    flat = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     return Candidates(
         ids=ids,
+        levels=rows["level"].to_pylist(),
         somas=rows["soma"].to_pylist(),
         ordinals=rows["ordinal"].to_pylist(),
         speakers=rows["speaker"].to_pylist(),
-        vectors=flat.astype(np.float32, copy=False).reshape(len(ids), dimension),
-        text_scores=[scores.get(row_id, 0.0) for row_id in ids],
+        similarities=np.concatenate([1.0 - near["_distance"].to_numpy(), compared @ vector]),
+        text_scores=np.array([scores.get(row_id, 0.0) for row_id in ids], dtype=np.float64),
     )

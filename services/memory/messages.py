@@ -8,8 +8,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.memory.records import Draft, Level, Record
 from services.memory.scrapbook import Stats
-from services.memory.search import Found
-from services.memory.store import Scope, Selection
+from services.memory.search import Found, Query
+from services.memory.store import Selection
 from shared.errors import InvalidArgument, Violation
 
 
@@ -43,12 +43,14 @@ def summary_draft(request: pb.CreateSummaryRequest) -> Draft:
     )
 
 
-def scope(request: pb.SearchRequest) -> Scope:
-    """Where to search; an unspecified level means episodes."""
+def query(request: pb.SearchRequest) -> Query:
+    """What to search for; an unspecified level means episodes."""
     if request.level not in (pb.LEVEL_UNSPECIFIED, pb.LEVEL_SUMMARY, pb.LEVEL_EPISODE):
         raise InvalidArgument.of_field("level", "must be LEVEL_SUMMARY or LEVEL_EPISODE")
-    return Scope(
+    return Query(
         namespace=request.namespace,
+        text=request.query,
+        limit=request.limit,
         level=Level(request.level or pb.LEVEL_EPISODE),
         somas=tuple(request.somas),
         excluded_somas=tuple(request.excluded_somas),

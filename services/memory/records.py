@@ -39,7 +39,11 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One kept row. `ordinal` counts the rows of its Soma in the order of arrival, from 0."""
+    """One kept row.
+
+    `ordinal` counts the episodes of its Soma in the order of arrival, from 0; a summary has the
+    ordinal of the episode that comes next.
+    """
 
     id: str
     namespace: str

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from services.memory.batch import Receipt
 from services.memory.pending_purges import PendingPurges
 from services.memory.records import BATCH_LIMIT, Draft, Record, check, check_namespace
-from services.memory.search import Found, Searcher
-from services.memory.store import NamespaceCount, Scope, Selection, Store
+from services.memory.search import Found, Query, Searcher
+from services.memory.store import NamespaceCount, Selection, Store
 from services.memory.writer import Writer
 from shared.errors import Internal, InvalidArgument
 
@@ -65,10 +65,10 @@ class Scrapbook:
             raise Internal("the summary was forgotten while it was made", reason="SUMMARY_GONE")
         return record
 
-    async def search(self, scope: Scope, query: str, limit: int) -> Sequence[Found]:
+    async def search(self, query: Query) -> Sequence[Found]:
         """See Searcher.search."""
-        check_namespace(scope.namespace)
-        return await self._searcher.search(scope, query, limit)
+        check_namespace(query.namespace)
+        return await self._searcher.search(query)
 
     async def forget(self, selection: Selection) -> Forgotten:
         """Makes records invisible at once; their bytes go with the next purge."""

@@ -65,8 +65,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
 
     async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:
         """Finds records."""
-        hits = await self._scrapbook.search(messages.scope(request), request.query, request.limit)
-        return messages.search_response(hits)
+        return messages.search_response(await self._scrapbook.search(messages.query(request)))
 
     async def Forget(self, request: pb.ForgetRequest, context: Context) -> pb.ForgetResponse:
         """Removes records."""

@@ -4,8 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from services.memory.embedder import EmbedderIdentity, Vector, Vectors
 from services.memory.records import Level, Record
+
+Scores = npt.NDArray[np.float64]  # one per row
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +18,7 @@ class Scope:
     """Which records a search looks at. Empty `somas` means all, less `excluded_somas`."""
 
     namespace: str
-    level: Level
+    levels: tuple[Level, ...]
     somas: tuple[str, ...] = ()
     excluded_somas: tuple[str, ...] = ()
 
@@ -31,20 +36,35 @@ class Selection:
 class Candidates:
     """Rows that a search may answer with, one entry per row in every part.
 
-    `vectors` has shape (rows, dimension); `text_scores` are BM25 scores, 0 where no word matched.
+    `similarities` are cosines to the query's vector; `text_scores` are BM25 scores, 0 where no
+    word matched.
     """
 
     ids: Sequence[str]
+    levels: Sequence[int]
     somas: Sequence[str]
     ordinals: Sequence[int]
     speakers: Sequence[str]
-    vectors: Vectors
-    text_scores: Sequence[float]
+    similarities: Scores
+    text_scores: Scores
+
+    def of_level(self, level: Level) -> "Candidates":
+        """The rows of one level."""
+        places = [place for place, own in enumerate(self.levels) if own == level]
+        return Candidates(
+            ids=[self.ids[place] for place in places],
+            levels=[level] * len(places),
+            somas=[self.somas[place] for place in places],
+            ordinals=[self.ordinals[place] for place in places],
+            speakers=[self.speakers[place] for place in places],
+            similarities=self.similarities[places],
+            text_scores=self.text_scores[places],
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class SomaHead:
-    """Where a Soma goes on: the ordinal of its next row, and its latest summary or ""."""
+    """Where a Soma goes on: the ordinal of its next episode, and its latest summary or ""."""
 
     next_ordinal: int = 0
     summary_id: str = ""

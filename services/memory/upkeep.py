@@ -8,6 +8,7 @@ import structlog
 from services.memory.pending_purges import PendingPurges
 from services.memory.store import Store
 from services.memory.writer import Writer
+from shared.errors import Aborted
 
 _log = structlog.get_logger()
 
@@ -45,7 +46,13 @@ class Upkeep:
             self._seen = self._writer.commits
         elif self._writer.commits != self._seen:
             self._seen = self._writer.commits
-            await self._store.optimize()
+            await self._optimize()
+
+    async def _optimize(self) -> None:
+        try:
+            await self._store.optimize()  # beside the writer
+        except Aborted:  # which was faster every time: take its turn
+            await self._writer.alone(self._store.optimize)
 
     async def _work(self) -> None:
         while True:
