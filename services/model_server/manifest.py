@@ -58,7 +58,6 @@ class Manifest:
         """Hex SHA-256 of the stored form: the identity that swaps and listings compare."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
-    def derived_from(self, parent: str, **changes: object) -> Manifest:
-        """The same model under another tag, with some of its texts replaced."""
-        details = replace(self.details, parent_model=parent)
-        return replace(self, details=details, **changes)  # type: ignore[arg-type]
+    def child_of(self, parent: str) -> Manifest:
+        """The same model, with the name of the tag that it was made from."""
+        return replace(self, details=replace(self.details, parent_model=parent))

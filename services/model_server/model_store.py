@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -90,6 +91,8 @@ class ModelStore:
         with self._lock:
             for partial in self._manifests.rglob(".*"):
                 partial.unlink()
+            for workspace in self._manifests.parent.glob("work-*"):
+                shutil.rmtree(workspace)
             return self.blobs.keep_only(m.manifest.model_digest for m in self.models())
 
     @contextmanager

@@ -1,0 +1,88 @@
+"""POST /api/chat."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from services.model_server.answer import Answer, Line
+from services.model_server.errors import BadRequestError
+from services.model_server.generation import Outcome, generate
+from services.model_server.library import Library, Opened
+from services.model_server.prompt import (
+    chat_call,
+    openai_message,
+    response_format,
+    with_defaults,
+)
+from services.model_server.requests import ChatRequest
+from services.model_server.tool_calls import ToolCalls
+
+_EMPTY = {"role": "assistant", "content": ""}
+
+
+async def chat(library: Library, request: ChatRequest) -> AsyncIterator[Line]:
+    """The lines of the answer as they come; the last has the statistics."""
+    answer = Answer(request.model)
+    opened = await library.open(request.model)
+    options = opened.options(request.options)
+    if not request.messages and library.unloads(request.keep_alive):
+        await library.unload(opened)
+        yield answer.empty("unload", message=_EMPTY)
+        return
+    body = {**_body(opened, request), **options.sampling()}
+    lease = await library.lease(opened, options, request.keep_alive)
+    answer.loaded(lease.load_ns)
+    if not request.messages:
+        lease.release()
+        yield answer.empty("load", message=_EMPTY)
+        return
+    calls = ToolCalls()
+    async with aclosing(generate(library.answers, lease, chat_call(lease.runner, body))) as items:
+        async for item in items:
+            if isinstance(item, Outcome):
+                if finished := calls.finished():
+                    yield answer.line(message={**_EMPTY, "tool_calls": finished})
+                yield answer.last(item, message=_EMPTY)
+                return
+            calls.add(item.tool_calls)
+            if item.text or item.thinking:
+                yield answer.line(message=_message(item.text, item.thinking))
+
+
+def _body(opened: Opened, request: ChatRequest) -> dict[str, Any]:
+    """The request to llama.cpp, but for the sampling; BadRequestError for what is unsupported."""
+    check_supported(opened, request.think, tools=bool(request.tools))
+    if not request.messages:
+        return {}
+    messages = with_defaults(opened, request.messages)
+    body = {"messages": [openai_message(m) for m in messages], **response_format(request.format)}
+    return {**body, "tools": request.tools} if request.tools else body
+
+
+def check_supported(opened: Opened, think: bool | str | None, *, tools: bool = False) -> None:
+    """BadRequestError, in Ollama's words, for what the model cannot do."""
+    if "completion" not in opened.capabilities:
+        raise BadRequestError(f'"{opened.asked}" does not support chat')
+    if think:
+        raise BadRequestError(f'"{opened.asked}" does not support thinking')
+    if tools and "tools" not in opened.capabilities:
+        raise BadRequestError(f"{opened.stored.name} does not support tools")
+
+
+def _message(text: str, thinking: str) -> dict[str, str]:
+    message = {"role": "assistant", "content": text}
+    return {**message, "thinking": thinking} if thinking else message
+
+
+def whole_chat(lines: list[Line]) -> Line:
+    """The lines of an answer as the single object that `stream: false` asks for."""
+    messages = [line["message"] for line in lines]
+    content = "".join(message["content"] for message in messages)
+    message: dict[str, Any] = {"role": "assistant", "content": content}
+    if thinking := "".join(m.get("thinking", "") for m in messages):
+        message["thinking"] = thinking
+    if calls := [call for m in messages for call in m.get("tool_calls", [])]:
+        message["tool_calls"] = calls
+    return {**lines[-1], "message": message}

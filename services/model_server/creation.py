@@ -1,0 +1,127 @@
+"""POST /api/create: a new tag from uploaded files or from another tag.
+
+Every step runs in a thread and tells its status through a callback. Nothing of a creation that
+fails or is killed can be seen: the manifest is written last, in one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from services.model_server.errors import BadModelError, BadRequestError
+from services.model_server.gguf_export import export_gguf
+from services.model_server.manifest import Manifest
+from services.model_server.model_details import describe
+from services.model_server.model_file import model_file
+from services.model_server.model_name import ModelName
+from services.model_server.model_store import ModelStore
+from services.model_server.options import check
+from services.model_server.requests import CreateRequest
+from services.model_server.safetensors_file import stored_tensors
+
+Report = Callable[[str], None]
+"""Takes one status, in Ollama's words."""
+
+
+def create(store: ModelStore, request: CreateRequest, report: Report) -> None:
+    """Make the tag; BadRequestError, BadModelError or ModelNotFoundError where it cannot be."""
+    if not request.model:
+        raise BadRequestError("model is required")
+    name = ModelName.parse(request.model)
+    if request.adapters:
+        raise BadRequestError("adapters are not supported: merge them into the model first")
+    changes = _changes(request)
+    manifest = replace(_base(store, request, report), **changes)
+    report("writing manifest")
+    store.put(name, manifest)
+    report("success")
+
+
+def _base(store: ModelStore, request: CreateRequest, report: Report) -> Manifest:
+    if request.from_:
+        if request.quantize:
+            raise BadRequestError("quantization is only supported for F16, BF16 and F32 files")
+        parent = store.get(request.from_)
+        report(f"using existing layer {parent.manifest.model_digest}")
+        return parent.manifest.child_of(str(parent.name))
+    if request.files is None:
+        raise BadRequestError("neither 'from' or 'files' was specified")
+    if not request.files:
+        raise BadRequestError("no files provided to convert")
+    return _from_files(store, request.files, request.quantize, report)
+
+
+def _changes(request: CreateRequest) -> dict[str, Any]:
+    """The texts and parameters that the request sets; what it leaves out stays."""
+    licenses = [request.license] if isinstance(request.license, str) else request.license
+    messages = request.messages and tuple(
+        {"role": message.role, "content": message.content or ""} for message in request.messages
+    )
+    found = {
+        "template": request.template,
+        "system": request.system,
+        "license": "\n".join(licenses) if licenses else None,
+        "parameters": check(request.parameters) if request.parameters else None,
+        "messages": messages or None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _from_files(
+    store: ModelStore, files: dict[str, str], quantize: str | None, report: Report
+) -> Manifest:
+    blobs = {name: store.blobs.existing(digest) for name, digest in files.items()}
+    for name in blobs:
+        _check_file_name(name)
+    kinds = {PurePosixPath(name).suffix for name in blobs} & {".gguf", ".safetensors"}
+    if kinds == {".gguf"} and len(blobs) == 1:
+        if quantize:
+            raise BadRequestError("quantization is only supported for safetensors files")
+        report("parsing GGUF")
+        return manifest_of(store, next(iter(files.values())))
+    if kinds == {".safetensors"}:
+        return manifest_of(store, _convert(store, blobs, quantize, report))
+    raise BadModelError("unknown type: give one GGUF file or a directory with safetensors files")
+
+
+def _check_file_name(name: str) -> None:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or len(path.parts) != 1 or "\\" in name:
+        raise BadRequestError("file path must be relative")
+
+
+def _convert(
+    store: ModelStore, blobs: dict[str, Path], quantize: str | None, report: Report
+) -> str:
+    report("converting model")
+    with store.workspace() as work:
+        source = work / "model"
+        source.mkdir()
+        for name, blob in blobs.items():
+            (source / name).symlink_to(blob.resolve())
+        kind = (quantize or _unquantized(source)).lower()
+        if quantize:
+            report(f"quantizing model to {kind.upper()}")
+        export_gguf(source, work / "model.gguf", kind)
+        digest = store.blobs.adopt(work / "model.gguf")
+    report(f"creating new layer {digest}")
+    return digest
+
+
+def _unquantized(source: Path) -> str:
+    """Half precision, in the kind that the source is kept in."""
+    kinds = {t.dtype for path in source.glob("*.safetensors") for t in stored_tensors(path)}
+    return "bf16" if kinds == {"BF16"} else "f16"
+
+
+def manifest_of(store: ModelStore, digest: str) -> Manifest:
+    """A plain manifest for a GGUF blob; BadModelError where it is none."""
+    path = store.blobs.existing(digest)
+    return Manifest(
+        model_digest=digest.replace("-", ":"),
+        model_bytes=path.stat().st_size,
+        details=describe(model_file(path).header),
+    )

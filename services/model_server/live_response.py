@@ -1,0 +1,93 @@
+"""Answers that stop being made when nobody listens any more."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Any
+
+import structlog
+from starlette.types import Message, Receive, Scope, Send
+
+from services.model_server.errors import ModelServerError
+
+log = structlog.get_logger()
+
+Line = dict[str, Any]
+Lines = AsyncIterator[Line]
+_JSON = b"application/json; charset=utf-8"
+_NDJSON = b"application/x-ndjson"
+
+
+class LiveResponse:
+    """An ASGI response made of JSON lines.
+
+    With `whole`, all lines are made into one object first. A failure before the first line
+    becomes an HTTP error, one after it a last line `{"error": ...}`. When the client goes, the
+    lines' iterator is closed, which stops what makes them.
+    """
+
+    def __init__(self, lines: Lines, whole: Callable[[list[Line]], Line] | None = None) -> None:
+        self._lines, self._whole = lines, whole
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the end, or until the client is gone."""
+        work = asyncio.ensure_future(self._send(send))
+        gone = asyncio.ensure_future(_disconnected(receive))
+        try:
+            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            if not work.done():
+                work.cancel()
+        try:
+            await work
+        except asyncio.CancelledError:
+            log.info("client_gone", path=scope.get("path"))
+
+    async def _send(self, send: Send) -> None:
+        async with aclosing(self._lines) as lines:  # type: ignore[type-var]
+            started = False
+            try:
+                if self._whole:
+                    whole = self._whole([line async for line in lines])
+                    await send_json(send, 200, whole)
+                    return
+                async for line in lines:
+                    if not started:
+                        await send(_start(200, _NDJSON))
+                        started = True
+                    await send(_body(line, more=True))
+                await send({"type": "http.response.body", "body": b""})
+            except ModelServerError as error:
+                await _send_error(send, error, started)
+
+
+async def _send_error(send: Send, error: ModelServerError, started: bool) -> None:
+    if started:
+        await send(_body({"error": str(error)}, more=False))
+    else:
+        await send_json(send, error.status, {"error": str(error)})
+
+
+async def send_json(send: Send, status: int, value: Line) -> None:
+    """One JSON object as the whole response."""
+    await send(_start(status, _JSON))
+    await send(_body(value, more=False))
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _start(status: int, kind: bytes) -> Message:
+    headers = [(b"content-type", kind)]
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+def _body(line: Line, *, more: bool) -> Message:
+    data = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return {"type": "http.response.body", "body": data, "more_body": more}
