@@ -1,0 +1,1 @@
+"""The seeded generator of the starter model's corpus: specs, repairs and conversations."""

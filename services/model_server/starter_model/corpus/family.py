@@ -1,0 +1,134 @@
+"""Families of tools: read from the tables in families/, drawn into specs."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from random import Random
+from string import Template
+
+from services.model_server.starter_model.corpus import constants, values
+from services.model_server.starter_model.corpus.carrier import carry, is_nominal
+from services.model_server.starter_model.corpus.holdout import Holdout
+from services.model_server.starter_model.corpus.naming import function_name, parameter_name
+from services.model_server.starter_model.corpus.phrase import expand, group_of, speak
+from services.model_server.starter_model.corpus.signature import Example, signature
+from services.model_server.starter_model.corpus.spec import Spec, UnusableDrawError, compose, load
+
+TABLES = Path(__file__).parent / "families"
+EXAMPLES = 4
+TOO_LONG = 110  # characters of a result
+
+
+@dataclass(frozen=True)
+class Family:
+    """One kind of tool: argument and constant kinds by slot, code and phrases with $slots."""
+
+    key: str
+    args: dict[str, str]
+    consts: dict[str, str]
+    code: str
+    doc: str
+    say: tuple[str, ...]
+    imports: str = ""
+
+
+def slots(text: str) -> dict[str, str]:
+    """Read `a:int b:word` as {"a": "int", "b": "word"}."""
+    return dict(pair.split(":") for pair in text.split())  # type: ignore[misc]
+
+
+@cache
+def families() -> tuple[Family, ...]:
+    """Return all families of the tables."""
+    found = []
+    for table in ("text", "lists", "numbers", "dicts"):
+        for key, row in tomllib.loads((TABLES / f"{table}.toml").read_text()).items():
+            kinds = slots(row["args"]), slots(row.get("consts", ""))
+            found.append(
+                Family(
+                    key, *kinds, row["code"], row["doc"], tuple(row["say"]), row.get("imports", "")
+                )
+            )
+    return tuple(found)
+
+
+def resolve(kind: str, args: dict[str, str]) -> str:
+    """Return the kind that a related argument takes over from the first."""
+    first = next(iter(args.values()))
+    if kind == "member":
+        return "text" if first == "counts" else "int"
+    return first if kind == "shuffled" else kind
+
+
+def draw(rng: Random, family: Family, holdout: Holdout) -> Spec:
+    """Draw one spec of a family.
+
+    Raises UnusableDrawError when no arguments suit it.
+    """
+    drawn = {
+        slot: constants.KINDS[kind](rng, holdout.value) for slot, kind in family.consts.items()
+    }
+    if len(set(map(str, drawn.values()))) < len(drawn):
+        raise UnusableDrawError("two constants are equal")
+    taken = set(re.findall(r"[A-Za-z_]\w*", family.code.replace("$", "$ ")))
+    named: dict[str, str] = {}
+    for slot, kind in family.args.items():
+        named[slot] = parameter_name(
+            rng, group_of(resolve(kind, family.args)), holdout.name, taken | set(named.values())
+        )
+    name = function_name(rng, family.key, holdout.name)
+    code = Template(family.code).substitute(named | {slot: repr(v) for slot, v in drawn.items()})
+    examples = run_examples(rng, family, name, tuple(named.values()), code)
+    head = signature(name, list(named.values()), examples)
+    doc = Template(family.doc).substitute({slot: str(v) for slot, v in drawn.items()})
+    source = compose(head, doc.replace("\\", "\\\\").replace('"', "'"), code, family.imports)
+    description = describe(rng, family, named, drawn, holdout)
+    return Spec(family.key, name, description, tuple(named.values()), examples, source)
+
+
+def run_examples(
+    rng: Random, family: Family, name: str, parameters: tuple[str, ...], code: str
+) -> tuple[Example, ...]:
+    """Run the solution on drawn arguments; none twice, not all results alike, two to four of them."""
+    head = f"def {name}({', '.join(parameters)})"
+    function = load(compose(head, "", code, family.imports), name)
+    found: dict[str, Example] = {}
+    for _ in range(40):
+        arguments = values.arguments(rng, list(family.args.values()))
+        try:
+            result = function(*arguments)
+        except (ValueError, IndexError, ZeroDivisionError, KeyError) as error:
+            raise UnusableDrawError(str(error)) from error
+        if len(repr(result)) < TOO_LONG and not isinstance(result, complex):
+            found[repr(arguments)] = Example(arguments, plain(result))
+        if len(found) >= EXAMPLES and len({repr(e.result) for e in found.values()}) > 1:
+            return tuple(found.values())[-EXAMPLES:]
+    if len({repr(e.result) for e in found.values()}) > 1:
+        return tuple(found.values())
+    raise UnusableDrawError("no two examples with different results")
+
+
+def plain(result: object) -> object:
+    """Return what JSON makes of a result: dictionary keys that are no text are refused."""
+    if isinstance(result, dict) and not all(isinstance(key, str) for key in result):
+        raise UnusableDrawError("keys must be text")
+    return result
+
+
+def describe(
+    rng: Random,
+    family: Family,
+    named: dict[str, str],
+    drawn: dict[str, int | str],
+    holdout: Holdout,
+) -> str:
+    """Say in one sentence what the function does."""
+    template = family.say[-1] if holdout.phrase else rng.choice(family.say[:-1])
+    nominal = is_nominal(template)
+    kinds = {slot: resolve(kind, family.args) for slot, kind in family.args.items()}
+    spoken = speak(rng, named, kinds, holdout.carrier)
+    said = {slot: constants.mention(rng, value) for slot, value in drawn.items()}
+    phrase = Template(expand(rng, template)).substitute(spoken | said)
+    return carry(rng, phrase, nominal, holdout.carrier)

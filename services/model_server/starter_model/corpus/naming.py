@@ -1,0 +1,94 @@
+"""Names of functions and parameters: varied, so that they are copied and not recalled."""
+
+import builtins
+import keyword
+from random import Random
+
+from services.model_server.starter_model.corpus.holdout import is_held
+from services.model_server.starter_model.corpus.words import PLAIN, coin
+
+VERBS = """get make find compute build take show tell give pick count read write turn put list sort join
+split trim clean fix check test scan sum fold map filter reduce handle process apply run do calc solve
+parse format pack wrap cut slice merge mix match measure score tally gather collect fetch extract
+select drop keep remove add shift rotate flip swap change update resolve derive convert""".split()
+NOUNS = """value values item items list text word words number numbers result data line lines name names
+key keys entry entries total label token part parts piece pieces row rows field record thing things
+score amount size length order count digit digits letter letters string sample set group pair string
+message phrase title code tag step input output answer figure total report note notes""".split()
+SHAPES = (
+    "key",
+    "key",
+    "key",
+    "verb_noun",
+    "verb_noun",
+    "verb_adj_noun",
+    "odd",
+    "odd_noun",
+    "verb_odd",
+    "short",
+    "noun",
+)
+
+RESERVED = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | {"math", "json", "date"}
+
+PARAMETERS = {
+    "str": "text s string phrase line value message content raw name word title source body label entry".split(),
+    "list": "items values xs data numbers nums entries things row seq lst series elements collection".split(),
+    "words": "words names labels tokens terms strings texts items tags lines entries".split(),
+    "int": "n number num value x amount count k total i size quantity score".split(),
+    "dict": "d data table mapping counts scores stock prices record entries lookup totals".split(),
+    "matrix": "matrix rows grid table m cells board".split(),
+    "bool": "flag ready done active ok on p state enabled".split(),
+    "date": "date day when iso stamp".split(),
+}
+
+
+def function_name(rng: Random, key: str, held: bool) -> str:
+    """Return a function name; `key` names the family and is one of many ways."""
+    for _ in range(200):
+        name = _shape(rng, key)
+        if is_held(name) == held and name.isidentifier():
+            return name
+    raise ValueError("no function name found on that side")
+
+
+def _shape(rng: Random, key: str) -> str:
+    shape = rng.choice(SHAPES)
+    verb, noun, odd = rng.choice(VERBS), rng.choice(NOUNS), coin(rng, rng.random() < 0.1)
+    parts = key.split("_")
+    keyed = [
+        "_".join(parts),
+        f"{verb}_{parts[-1]}",
+        f"{parts[0]}_{noun}",
+        "_".join(parts[::-1]),
+        f"{key}_{noun}",
+    ]
+    return {
+        "key": rng.choice(keyed),
+        "verb_noun": f"{verb}_{noun}",
+        "verb_adj_noun": f"{verb}_{rng.choice(PLAIN)}_{noun}",
+        "odd": odd,
+        "odd_noun": f"{odd}_{noun}",
+        "verb_odd": f"{verb}_{odd}",
+        "short": rng.choice(("f", "fn", "func", "g", "do_it", "run", "main", "tool"))
+        + str(rng.randint(1, 99)),
+        "noun": f"{noun}_{rng.choice(PLAIN)}",
+    }[shape]
+
+
+def parameter_name(rng: Random, group: str, held: bool, taken: set[str]) -> str:
+    """Return a parameter name that is not taken: mostly usual ones, some made up."""
+    for _ in range(200):
+        name = _parameter(rng, group)
+        if name not in taken and name not in RESERVED and is_held(name) == held:
+            return name
+    return f"{group}_{len(taken)}"
+
+
+def _parameter(rng: Random, group: str) -> str:
+    draw = rng.random()
+    if draw < 0.55:
+        return rng.choice(PARAMETERS[group])
+    if draw < 0.8:
+        return f"{rng.choice(PLAIN)}_{rng.choice(PARAMETERS[group])}"
+    return coin(rng, rng.random() < 0.1) if draw < 0.92 else rng.choice(NOUNS)
