@@ -1,0 +1,154 @@
+"""Datasets as directories that never change: train.jsonl, heldout.jsonl, manifest.json."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from services.trainer.golden_dataset import GoldenDataset, row_json
+from services.trainer.golden_example import Expectation, GoldenExample, ToolSpec
+from shared.errors import DataLoss, NotFound
+
+
+@dataclass(frozen=True)
+class DatasetCard:
+    """What is known of a dataset without its rows; `files` maps file names to SHA-256 (hex)."""
+
+    id: str
+    sha256: str
+    persona: str
+    train_count: int
+    heldout_count: int
+    duplicate_count: int
+    withheld_count: int
+    source_counts: dict[str, int]
+    created_at: float
+    files: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """The resource name."""
+        return f"datasets/{self.id}"
+
+
+class DatasetStore:
+    """Datasets below one directory, each named after its hash."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    async def put(self, dataset: GoldenDataset) -> DatasetCard:
+        """Writes a dataset; one that is there already is left as it is."""
+        return await asyncio.to_thread(self._put, dataset)
+
+    async def card(self, dataset_id: str) -> DatasetCard:
+        """The card of a dataset; NotFound, or DataLoss where it is damaged."""
+        return await asyncio.to_thread(self._card, dataset_id)
+
+    async def heldout(self, dataset_id: str) -> list[GoldenExample]:
+        """The rows to judge by; DataLoss where the file is not the one that was written."""
+        card = await self.card(dataset_id)
+        return await asyncio.to_thread(self._rows, card, "heldout.jsonl")
+
+    async def train_file(self, dataset_id: str) -> Path:
+        """The verified file to learn from."""
+        card = await self.card(dataset_id)
+        await asyncio.to_thread(self._rows, card, "train.jsonl")
+        return self._directory / dataset_id / "train.jsonl"
+
+    def _put(self, dataset: GoldenDataset) -> DatasetCard:
+        sha256 = dataset.sha256
+        place = self._directory / sha256[:16]
+        if (place / "manifest.json").is_file():
+            return self._card(place.name)
+        partial = self._directory / f".{place.name}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        files = {
+            "train.jsonl": _write(partial / "train.jsonl", dataset.train),
+            "heldout.jsonl": _write(partial / "heldout.jsonl", dataset.heldout),
+        }
+        card = DatasetCard(
+            id=place.name,
+            sha256=sha256,
+            persona=dataset.persona,
+            train_count=len(dataset.train),
+            heldout_count=len(dataset.heldout),
+            duplicate_count=dataset.duplicate_count,
+            withheld_count=dataset.withheld_count,
+            source_counts=dataset.source_counts,
+            created_at=time.time(),
+            files=files,
+        )
+        _write_synced(partial / "manifest.json", json.dumps(asdict(card), sort_keys=True).encode())
+        _sync_directory(partial)
+        shutil.rmtree(place, ignore_errors=True)  # one without a manifest was never finished
+        partial.rename(place)
+        _sync_directory(self._directory)
+        return card
+
+    def _card(self, dataset_id: str) -> DatasetCard:
+        try:
+            text = (self._directory / dataset_id / "manifest.json").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise NotFound(f"there is no datasets/{dataset_id}") from None
+        try:
+            return DatasetCard(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise DataLoss(f"the manifest of datasets/{dataset_id} is damaged") from error
+
+    def _rows(self, card: DatasetCard, file: str) -> list[GoldenExample]:
+        try:
+            content = (self._directory / card.id / file).read_bytes()
+        except OSError as error:
+            raise DataLoss(f"{file} of {card.name} cannot be read: {error}") from error
+        if hashlib.sha256(content).hexdigest() != card.files.get(file):
+            raise DataLoss(f"{file} of {card.name} is not what was written")
+        return [_example(json.loads(line)) for line in content.decode().split("\n") if line]
+
+
+def _write(path: Path, examples: Sequence[GoldenExample]) -> str:
+    content = "".join(row_json(example) + "\n" for example in examples).encode()
+    _write_synced(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _example(row: dict[str, object]) -> GoldenExample:
+    spec = None
+    if "function" in row:
+        cases: list[dict[str, object]] = row["examples"]  # type: ignore[assignment]
+        expectations = tuple(
+            Expectation(json.dumps(case["arguments"]), json.dumps(case["result"])) for case in cases
+        )
+        spec = ToolSpec(str(row["function"]), expectations)
+    prompt: list[dict[str, str]] = row["prompt"]  # type: ignore[assignment]
+    completion: list[dict[str, str]] = row["completion"]  # type: ignore[assignment]
+    return GoldenExample(
+        source=str(row["source"]),
+        family=str(row["family"]),
+        prompt=tuple(prompt),
+        answer=completion[0]["content"],
+        spec=spec,
+    )
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,47 @@
+"""Golden examples: what a persona should have answered, with the evidence that it is right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.trainer.training_job import Message
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Arguments and result of one call, both JSON."""
+
+    arguments_json: str
+    result_json: str
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """The function that the code must define, and what it must return."""
+
+    function: str
+    expectations: tuple[Expectation, ...]
+
+
+@dataclass(frozen=True)
+class GoldenExample:
+    """One chat with its golden answer.
+
+    `source` is tool, forge, correction or rating; `family` is equal for examples that must stay
+    on one side of the split; `spec` is there where the answer is code, which is then judged by
+    running it.
+    """
+
+    source: str
+    family: str
+    prompt: tuple[Message, ...]
+    answer: str
+    spec: ToolSpec | None = None
+
+
+class GoldenSource(Protocol):
+    """Where golden examples come from: the public methods of other services, nothing else."""
+
+    async def examples(self, persona: str) -> list[GoldenExample]:
+        """All golden examples of a persona, oldest first; NotFound for an unknown persona."""

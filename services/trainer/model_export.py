@@ -1,0 +1,50 @@
+"""A trained model as a directory that model servers import: safetensors, tokenizer, template."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from services.trainer.chat_tokens import count_prompt_tokens
+from services.trainer.training_job import TrainingJob
+
+
+def export(adapted: Any, tokenizer: Any, job: TrainingJob) -> None:
+    """Merges the adapter into its base and writes `job.merged` and `job.parity`.
+
+    `adapted` is a peft model. Weights are BF16 where the base was, otherwise F16. The directory
+    appears whole or not at all.
+    """
+    kept_as = adapted.config.dtype
+    merged = adapted.merge_and_unload()
+    merged = merged.to(torch.bfloat16 if kept_as == torch.bfloat16 else torch.float16)
+    partial = job.merged.with_name("merged.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    merged.save_pretrained(partial, max_shard_size="4GB")
+    # In tokenizer_config.json, where every reader of such directories looks for the template.
+    tokenizer.save_pretrained(partial, save_jinja_files=False)
+    _write_parity(tokenizer, job)
+    for path in sorted(partial.iterdir()):
+        _sync(path)
+    _sync(partial)
+    partial.rename(job.merged)
+    _sync(job.merged.parent)
+
+
+def _write_parity(tokenizer: Any, job: TrainingJob) -> None:
+    count = count_prompt_tokens(tokenizer, job.probe)
+    job.parity.write_text(json.dumps({"messages": job.probe, "token_count": count}))
+    _sync(job.parity)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

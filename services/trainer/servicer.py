@@ -1,0 +1,159 @@
+"""RPC ⇄ domain, nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+import grpc
+from batos.trainer.v1 import trainer_pb2 as pb
+from batos.trainer.v1 import trainer_pb2_grpc
+
+from services.trainer.engine import check_engine
+from services.trainer.golden_dataset import build_dataset
+from services.trainer.messages import (
+    dataset_message,
+    event_message,
+    given_hyperparameters,
+    run_message,
+)
+from services.trainer.parts import Parts
+from services.trainer.scheduler import Scheduler
+from services.trainer.training_run import TrainingRun
+from shared.errors import FailedPrecondition, InvalidArgument, Violation
+from shared.ledger import Ledger, record
+from shared.naming import new_id, parse
+from shared.sqlite import Database
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    Context = grpc.aio.ServicerContext[Any, Any]
+
+_PAGE_SIZE = 50
+_MOST_PER_PAGE = 500
+
+
+class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
+    """The methods of TrainerService."""
+
+    def __init__(self, parts: Parts, scheduler: Scheduler, database: Database) -> None:
+        self._parts = parts
+        self._scheduler = scheduler
+        self._database = database
+        self._ledger = Ledger(database)
+
+    async def BuildDataset(
+        self, request: pb.BuildDatasetRequest, context: Context
+    ) -> pb.BuildDatasetResponse:
+        """Collects golden examples into a dataset."""
+        _require_persona(request.persona)
+        answer = await self._ledger.replay("BuildDataset", request, pb.BuildDatasetResponse)
+        if answer:
+            return answer
+        examples = await self._parts.source.examples(request.persona)
+        dataset = await asyncio.to_thread(build_dataset, request.persona, examples)
+        card = await self._parts.datasets.put(dataset)
+        answer = pb.BuildDatasetResponse(dataset=dataset_message(card))
+        await self._database.write(lambda c: record(c, "BuildDataset", request, answer))
+        return answer
+
+    async def StartTrainingRun(
+        self, request: pb.StartTrainingRunRequest, context: Context
+    ) -> pb.StartTrainingRunResponse:
+        """Accepts a run."""
+        _require_persona(request.persona)
+        first = await self._ledger.replay("StartTrainingRun", request, pb.StartTrainingRunResponse)
+        if first:
+            run_id = parse(first.training_run.name, "trainingRuns")
+            return pb.StartTrainingRunResponse(
+                training_run=run_message(await self._parts.runs.get(run_id))
+            )
+        run = await self._new_run(request)
+        answer = pb.StartTrainingRunResponse(training_run=run_message(run))
+        await self._scheduler.submit(run, lambda c: record(c, "StartTrainingRun", request, answer))
+        return answer
+
+    async def GetTrainingRun(
+        self, request: pb.GetTrainingRunRequest, context: Context
+    ) -> pb.GetTrainingRunResponse:
+        """One run."""
+        run = await self._parts.runs.get(parse(request.name, "trainingRuns"))
+        return pb.GetTrainingRunResponse(training_run=run_message(run))
+
+    async def ListTrainingRuns(
+        self, request: pb.ListTrainingRunsRequest, context: Context
+    ) -> pb.ListTrainingRunsResponse:
+        """Runs, newest first; the page token is the id of the last one seen."""
+        if not 0 <= request.page_size <= _MOST_PER_PAGE:
+            raise InvalidArgument.of_field("page_size", f"must be from 0 to {_MOST_PER_PAGE}")
+        if request.page_token:
+            parse(f"trainingRuns/{request.page_token}", "trainingRuns", "page_token")
+        size = request.page_size or _PAGE_SIZE
+        runs = await self._parts.runs.page(size + 1, request.page_token)
+        return pb.ListTrainingRunsResponse(
+            training_runs=[run_message(run) for run in runs[:size]],
+            next_page_token=runs[size - 1].id if len(runs) > size else "",
+        )
+
+    async def WatchTrainingRun(
+        self, request: pb.WatchTrainingRunRequest, context: Context
+    ) -> AsyncIterator[pb.WatchTrainingRunResponse]:
+        """Events from a sequence on, until the run has ended."""
+        run_id = parse(request.name, "trainingRuns")
+        if request.after_sequence < 0:
+            raise InvalidArgument.of_field("after_sequence", "must not be negative")
+        async for event in self._parts.runs.watch(run_id, request.after_sequence):
+            yield pb.WatchTrainingRunResponse(event=event_message(event))
+
+    async def CancelTrainingRun(
+        self, request: pb.CancelTrainingRunRequest, context: Context
+    ) -> pb.CancelTrainingRunResponse:
+        """Ends a run; a repeated request gets the run as it stands, which is its end."""
+        run_id = parse(request.name, "trainingRuns")
+        run = await self._parts.runs.get(run_id)
+        first = await self._ledger.replay(
+            "CancelTrainingRun", request, pb.CancelTrainingRunResponse
+        )
+        if not first and not run.state.ended:
+            asked = pb.CancelTrainingRunResponse(training_run=run_message(run))
+            run = await self._scheduler.cancel(
+                run_id, lambda c: record(c, "CancelTrainingRun", request, asked)
+            )
+        return pb.CancelTrainingRunResponse(training_run=run_message(run))
+
+    async def _new_run(self, request: pb.StartTrainingRunRequest) -> TrainingRun:
+        """Everything that can be refused at once is refused here, before anything is kept."""
+        engine = request.engine or self._parts.settings.engine
+        check_engine(engine)
+        persona = await self._parts.arbiter.persona(request.persona)
+        base = self._parts.catalogue.base(persona.base_model)
+        await asyncio.to_thread(base.check)
+        parameters = base.hyperparameters.replaced_by(
+            given_hyperparameters(request.hyperparameters)
+        )
+        if request.dataset:
+            await self._check_dataset(request.dataset, persona.name)
+        return TrainingRun(
+            id=new_id(),
+            persona=persona.name,
+            base=base.name,
+            engine=engine,
+            hyperparameters=parameters,
+            dataset=request.dataset,
+        )
+
+    async def _check_dataset(self, name: str, persona: str) -> None:
+        card = await self._parts.datasets.card(parse(name, "datasets", "dataset"))
+        if card.persona != persona:
+            raise FailedPrecondition(
+                f"{name} has the examples of {card.persona}, not of {persona}",
+                reason="DATASET_OF_ANOTHER_PERSONA",
+            )
+
+
+def _require_persona(persona: str) -> None:
+    if not persona or len(persona) > 64:
+        fault = Violation("persona", "must be a persona's name")
+        raise InvalidArgument("persona: must be a persona's name", [fault])

@@ -1,0 +1,58 @@
+"""What a worker is asked to do, as one JSON line."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from services.trainer.hyperparameters import Hyperparameters
+
+Message = dict[str, str]  # {"role": "system" | "user" | "assistant", "content": text}
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """One fine-tune of `base` (a directory or hub id; `gguf_file` where the weights are GGUF).
+
+    `train_file` is JSONL of {"prompt": [message...], "completion": [message]}; `rehearsal_file`,
+    which may be gzipped, holds such rows or {"messages": [message...]}. Everything is written
+    below `directory`. `probe` is the chat that template parity is measured with.
+    """
+
+    base: str
+    gguf_file: str | None
+    train_file: str
+    rehearsal_file: str | None
+    directory: str
+    hyperparameters: Hyperparameters
+    probe: tuple[Message, ...]
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the engine keeps what it resumes from."""
+        return Path(self.directory) / "checkpoints"
+
+    @property
+    def merged(self) -> Path:
+        """The merged model; there only once it is whole."""
+        return Path(self.directory) / "merged"
+
+    @property
+    def parity(self) -> Path:
+        """{"messages": [...], "token_count": n}: how training renders the probe."""
+        return Path(self.directory) / "parity.json"
+
+    def to_json(self) -> str:
+        """One line."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, line: str) -> TrainingJob:
+        """The job in a line that to_json made."""
+        fields: dict[str, Any] = json.loads(line)
+        fields["hyperparameters"] = Hyperparameters(**fields["hyperparameters"])
+        fields["probe"] = tuple(fields["probe"])
+        return cls(**fields)
