@@ -40,6 +40,8 @@ def draw(rng: Random, spec: Spec) -> Repair | None:
         broken_syntax,
         bare,
         untyped,
+        misnamed,
+        renamed,
     )
     return rng.choice(ways)(rng, spec)
 
@@ -145,3 +147,28 @@ def untyped(rng: Random, spec: Spec) -> Repair | None:
         return None
     number = next(n for n, line in enumerate(source.split("\n"), 1) if line.startswith("def "))
     return Repair(spec, source, f"line {number}: parameter '{parameter}' has no annotation")
+
+
+def _header(source: str) -> int:
+    return next(n for n, line in enumerate(source.split("\n"), 1) if line.startswith("def "))
+
+
+def misnamed(rng: Random, spec: Spec) -> Repair | None:
+    """Give the function another name."""
+    wrong = rng.choice(
+        (spec.name + "s", spec.name[:-1], f"{coin(rng, False)}_{spec.name}", coin(rng, False))
+    )
+    if wrong == spec.name or not wrong.isidentifier():
+        return None
+    source = spec.source.replace(f"def {spec.name}(", f"def {wrong}(")
+    return Repair(spec, source, f"line {_header(source)}: function must be named {spec.name!r}")
+
+
+def renamed(rng: Random, spec: Spec) -> Repair | None:
+    """Give a parameter another name, everywhere."""
+    parameter = rng.choice(spec.parameters)
+    wrong = rng.choice((parameter + "s", "data", "value", coin(rng, False)))
+    if wrong in spec.parameters or wrong in RESERVED:
+        return None
+    source = re.sub(rf"\b{re.escape(parameter)}\b", wrong, spec.source)
+    return Repair(spec, source, f"line {_header(source)}: parameter {parameter!r} is missing")

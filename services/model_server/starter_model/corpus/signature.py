@@ -15,32 +15,32 @@ class Example(NamedTuple):
 
 
 def annotation(values: Sequence[object]) -> str:
-    """Infer one Python annotation from JSON values; mixed types give the loosest that fits."""
-    found = {_one(value) for value in values}
-    if len(found) == 1:
-        return found.pop()
-    if found == {"int", "float"}:
+    """Infer one Python annotation from JSON values; `object` where nothing fits them all.
+
+    Items of all lists (or dictionaries) are looked at together; empty or mixed ones stay bare.
+    """
+    kinds = {type(value) for value in values}
+    if kinds == {int, float}:
         return "float"
-    bases = {name.split("[")[0] for name in found}
-    if bases in ({"list"}, {"dict"}):
-        return _merged(values, bases.pop())
-    return "object"
+    if len(kinds) > 1 and type(None) in kinds:
+        inner = annotation([value for value in values if value is not None])
+        return inner if inner == "object" else f"{inner} | None"
+    if len(kinds) != 1:
+        return "object"
+    kind = kinds.pop()
+    if kind in (list, dict):
+        return _container(kind, values)
+    return "None" if kind is type(None) else kind.__name__
 
 
-def _merged(values: Sequence[object], base: str) -> str:
-    filled = [value for value in values if value]
-    if len(filled) < len(values) and filled:
-        return annotation(filled)
-    return base
-
-
-def _one(value: object) -> str:
-    if isinstance(value, list):
-        return f"list[{annotation(value)}]" if value and annotation(value) != "object" else "list"
-    if isinstance(value, dict):
-        inner = annotation(list(value.values())) if value else "object"
-        return f"dict[str, {inner}]" if inner != "object" else "dict"
-    return "None" if value is None else type(value).__name__
+def _container(kind: type, values: Sequence[object]) -> str:
+    items: list[object] = []
+    for value in values:
+        items += value.values() if isinstance(value, dict) else value  # type: ignore[operator]
+    inner = annotation(items) if items else "object"
+    if inner == "object" or inner.endswith("| None"):
+        return kind.__name__
+    return f"list[{inner}]" if kind is list else f"dict[str, {inner}]"
 
 
 def signature(name: str, parameters: Sequence[str], examples: Sequence[Example]) -> str:
