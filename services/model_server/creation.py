@@ -13,6 +13,7 @@ from typing import Any
 
 from services.model_server.errors import BadModelError, BadRequestError
 from services.model_server.gguf_export import export_gguf
+from services.model_server.load_check import check_loads
 from services.model_server.manifest import Manifest
 from services.model_server.model_details import describe
 from services.model_server.model_file import model_file
@@ -118,10 +119,12 @@ def _unquantized(source: Path) -> str:
 
 
 def manifest_of(store: ModelStore, digest: str) -> Manifest:
-    """A plain manifest for a GGUF blob; BadModelError where it is none."""
+    """A plain manifest for a GGUF blob; BadModelError where it is none that can be loaded."""
     path = store.blobs.existing(digest)
+    details = describe(model_file(path).header)
+    check_loads(path)
     return Manifest(
         model_digest=digest.replace("-", ":"),
         model_bytes=path.stat().st_size,
-        details=describe(model_file(path).header),
+        details=details,
     )

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+
 from services.model_server.errors import BadModelError
 
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q"}
@@ -21,6 +23,14 @@ _STRING, _ARRAY = 8, 9
 _MAX_ENTRIES = 1_000_000
 _MAX_DIMENSIONS = 4
 _MAX_NESTING = 4
+_ALIGNMENT = 32  # bytes, where the file does not say
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    elements: int
+    size: int
+    offset: int
 
 
 @dataclass(frozen=True)
@@ -39,7 +49,7 @@ def read_gguf_header(path: Path) -> GgufHeader:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
                 return _Reader(data).header()
-            except (struct.error, UnicodeDecodeError, KeyError, ValueError) as error:
+            except (struct.error, KeyError, ValueError, TypeError, ZeroDivisionError) as error:
                 raise BadModelError("the GGUF file's header is damaged") from error
 
 
@@ -54,7 +64,9 @@ class _Reader:
             raise BadModelError(f"unsupported GGUF version {version}")
         tensors, keys = self._count(), self._count()
         values = dict(self._pair() for _ in range(keys))
-        return GgufHeader(values, sum(self._tensor_size() for _ in range(tensors)))
+        found = [self._tensor() for _ in range(tensors)]
+        self._check_weights(found, values.get("general.alignment", _ALIGNMENT))
+        return GgufHeader(values, sum(tensor.elements for tensor in found))
 
     def _pair(self) -> tuple[str, Any]:
         key = self._string()
@@ -78,15 +90,20 @@ class _Reader:
         self._at += struct.calcsize(layout)
         return list(found)
 
-    def _tensor_size(self) -> int:
+    def _tensor(self) -> _Tensor:
         self._string()
         dimensions = self._scalar("I")
         if dimensions > _MAX_DIMENSIONS:
             raise ValueError("a tensor has too many dimensions")
-        shape = self._scalars("Q", dimensions)
-        self._scalars("I", 1)
-        self._scalars("Q", 1)
-        return math.prod(shape)
+        elements = math.prod(self._scalars("Q", dimensions))
+        block, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType(self._scalar("I"))]
+        return _Tensor(elements, elements // block * block_bytes, self._scalar("Q"))
+
+    def _check_weights(self, tensors: list[_Tensor], alignment: int) -> None:
+        start = -(-self._at // alignment) * alignment
+        end = max((tensor.offset + tensor.size for tensor in tensors), default=0)
+        if start + end > len(self._data):
+            raise BadModelError("the GGUF file is cut off inside its weights")
 
     def _string(self) -> str:
         length = self._scalar("Q")

@@ -8,11 +8,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import ollama
 
 ROOT = Path(__file__).parents[3]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition; fail after five seconds."""
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 class ServerProcess:

@@ -14,7 +14,7 @@ import httpx
 import ollama
 import pytest
 
-from tests.contract.model_server.server_process import ServerProcess
+from tests.contract.model_server.server_process import ServerProcess, until
 
 ASK = [{"role": "user", "content": "the bat flies over a river"}]
 GREEDY = {"temperature": 0, "num_predict": 16}
@@ -39,14 +39,8 @@ def in_memory(client: ollama.Client) -> list[str]:
     return [model.model for model in client.ps().models]
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_keep_alive_says_how_long_a_model_stays(client: ollama.Client) -> None:
+    client.generate("tiny", prompt="", keep_alive=0)
     client.chat("tiny", messages=ASK, options=GREEDY, keep_alive="10m")
     (model,) = client.ps().models
     assert model.size_vram == 0

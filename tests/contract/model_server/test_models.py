@@ -201,8 +201,9 @@ def test_a_broken_gguf_file_never_becomes_a_tag(
         path = tmp_path / f"{number}.gguf"
         path.write_bytes(data)
         digest = client.create_blob(path)
-        with pytest.raises(ollama.ResponseError):
+        with pytest.raises(ollama.ResponseError) as refused:
             client.create("broken", files={"m.gguf": digest})
+        assert refused.value.status_code == 400
     assert "broken:latest" not in names(client)
     assert client.chat("tiny", messages=ASK, options=GREEDY).message.content
 
