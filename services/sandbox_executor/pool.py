@@ -1,0 +1,212 @@
+"""Sandboxes booted ahead, each given out once."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from services.sandbox_executor.runtime import Runtime, Sandbox
+from shared.errors import BatosError, ResourceExhausted, Unavailable
+
+_log = structlog.get_logger()
+
+_UPKEEP_SECONDS = 5.0
+# A guess at how soon a place is free, for callers that are refused.
+_RETRY_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class PoolBounds:
+    """`size` sandboxes wait booted, `running` run at once, `queued` callers wait for a place, and
+    `booting` sandboxes boot at once."""
+
+    size: int
+    running: int
+    queued: int
+    booting: int
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A sandbox for one run. `warm` where it was booted before it was asked for."""
+
+    sandbox: Sandbox
+    warm: bool
+
+
+class Pool:
+    """Keeps sandboxes ready, and boots the next one as soon as one is claimed.
+
+    `failure` is why the last boot failed, None once one has worked. `notify` hears of both.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        bounds: PoolBounds,
+        notify: Callable[[BatosError | None], Awaitable[None]],
+    ) -> None:
+        self._runtime = runtime
+        self._bounds = bounds
+        self._notify = notify
+        self._ready: deque[Sandbox] = deque()
+        self._waiters: deque[asyncio.Future[Sandbox]] = deque()
+        self._boots: set[asyncio.Task[None]] = set()
+        self._boot_slots = asyncio.Semaphore(bounds.booting)
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._places = asyncio.Semaphore(bounds.running)
+        self._upkeep: asyncio.Task[None] | None = None
+        self._closed = False
+        self.failure: BatosError | None = None
+        self.busy_count = 0
+        self.queued_count = 0
+
+    @property
+    def ready_count(self) -> int:
+        """Sandboxes booted and waiting."""
+        return len(self._ready)
+
+    def start(self) -> None:
+        """Boots ahead from now on."""
+        self._upkeep = asyncio.create_task(self._keep_up())
+
+    async def close(self) -> None:
+        """Destroys every sandbox and waits until they are gone. No claim may be held any more."""
+        self._closed = True
+        if self._upkeep:
+            self._upkeep.cancel()
+        while self._waiters:
+            self._refuse(Unavailable("the sandbox executor is shutting down"))
+        await asyncio.gather(*self._boots)
+        while self._ready:
+            self._retire(self._ready.popleft())
+        await asyncio.gather(*self._retiring)
+
+    @asynccontextmanager
+    async def claim(self) -> AsyncIterator[Claimed]:
+        """A sandbox for one run; it is killed on the way out and destroyed in the background.
+
+        Raises ResourceExhausted where too many wait already, and Unavailable where none boots.
+        Nothing has run then.
+        """
+        await self._enter()
+        try:
+            claimed = await self._take()
+        except BaseException:
+            self._leave()
+            raise
+        try:
+            yield claimed
+        finally:
+            claimed.sandbox.kill()
+            self._retire(claimed.sandbox, self._leave)
+
+    async def _enter(self) -> None:
+        if self._places.locked():
+            if self.queued_count >= self._bounds.queued:
+                raise ResourceExhausted(
+                    f"{self._bounds.running} runs are under way and {self.queued_count} wait",
+                    reason="SANDBOX_QUEUE_FULL",
+                    retry_after=_RETRY_SECONDS,
+                )
+            self.queued_count += 1
+            try:
+                await self._places.acquire()
+            finally:
+                self.queued_count -= 1
+        else:
+            await self._places.acquire()
+        self.busy_count += 1
+
+    def _leave(self) -> None:
+        self.busy_count -= 1
+        self._places.release()
+
+    async def _take(self) -> Claimed:
+        while self._ready:
+            sandbox = self._ready.popleft()
+            if sandbox.alive():
+                self._top_up()
+                return Claimed(sandbox, warm=True)
+            self._retire(sandbox)
+        waiter: asyncio.Future[Sandbox] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        self._top_up()
+        try:
+            return Claimed(await waiter, warm=False)
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and not waiter.exception():
+                self._give(waiter.result())
+            raise
+
+    def _top_up(self) -> None:
+        if self._closed:
+            return
+        wanted = self._bounds.size + len(self._waiters) - len(self._ready) - len(self._boots)
+        for _ in range(wanted):
+            boot = asyncio.create_task(self._boot())
+            self._boots.add(boot)
+            boot.add_done_callback(self._boots.discard)
+
+    async def _boot(self) -> None:
+        try:
+            async with self._boot_slots:
+                sandbox = await self._runtime.boot()
+        except BatosError as error:
+            await self._heard(error)
+            self._refuse(error)
+        except Exception as error:
+            _log.exception("a boot failed in an unforeseen way")
+            unforeseen = Unavailable(f"a sandbox did not boot: {type(error).__name__}: {error}")
+            await self._heard(unforeseen)
+            self._refuse(unforeseen)
+        else:
+            self._give(sandbox)
+            await self._heard(None)
+
+    async def _heard(self, failure: BatosError | None) -> None:
+        self.failure = failure
+        await self._notify(failure)
+
+    def _give(self, sandbox: Sandbox) -> None:
+        """To whoever has waited longest, or to the ready ones."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(sandbox)
+                return
+        self._ready.append(sandbox)
+
+    def _refuse(self, error: BatosError) -> None:
+        """Tells whoever has waited longest that there is nothing to be had."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_exception(error)
+                return
+
+    def _retire(self, sandbox: Sandbox, then: Callable[[], None] = lambda: None) -> None:
+        task = asyncio.create_task(_destroy(sandbox, then))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def _keep_up(self) -> None:
+        """Replaces sandboxes that died while they waited, and tries again where boots failed."""
+        while True:
+            for sandbox in [each for each in self._ready if not each.alive()]:
+                self._ready.remove(sandbox)
+                self._retire(sandbox)
+            self._top_up()
+            await asyncio.sleep(_UPKEEP_SECONDS)
+
+
+async def _destroy(sandbox: Sandbox, then: Callable[[], None]) -> None:
+    try:
+        await sandbox.destroy()
+    except OSError:
+        _log.exception("a sandbox left something behind", sandbox=sandbox.id)
+    finally:
+        then()

@@ -1,0 +1,64 @@
+"""Settings of the sandbox executor."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import ServiceSettings
+
+_PROJECT = Path(__file__).resolve().parents[2]
+_MEBIBYTE = 1 << 20
+
+
+def _state_dir() -> Path:
+    """Short, since sockets live in it, and one per user."""
+    return Path(tempfile.gettempdir()) / f"batos-sandbox-{os.geteuid()}"
+
+
+class SandboxSettings(ServiceSettings):
+    """Runs untrusted Python, each time in a fresh gVisor sandbox."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BATOS_SANDBOX_", extra="ignore", populate_by_name=True
+    )
+
+    listen: str = Field("127.0.0.1:50052", description="host:port to serve gRPC on")
+    cache_dir: Path = Field(
+        _PROJECT / ".cache",
+        validation_alias="BATOS_CACHE_DIR",
+        description="where the installed gVisor and the guest's files are kept",
+    )
+    runsc_path: Path | None = Field(
+        None, description="gVisor's runsc; else the one in the cache, else the one on PATH"
+    )
+    state_dir: Path = Field(
+        default_factory=_state_dir, description="directory for running sandboxes; a short path"
+    )
+    pool_size: int = Field(2, ge=0, le=64, description="sandboxes kept booted")
+    max_running: int = Field(4, ge=1, le=256, description="runs at once")
+    max_queued: int = Field(16, ge=0, le=4096, description="runs that may wait for a place")
+    max_booting: int = Field(2, ge=1, le=64, description="boots at once")
+    boot_seconds: float = Field(20, gt=0, le=300, description="how long a boot may take")
+    wall_seconds: float = Field(10, gt=0, description="wall clock of a run that asks for none")
+    max_wall_seconds: float = Field(60, gt=0, le=3600, description="longest wall clock of a run")
+    cpu_seconds: float = Field(10, gt=0, description="CPU time of a run that asks for none")
+    memory_bytes: int = Field(
+        256 * _MEBIBYTE, ge=64 * _MEBIBYTE, description="memory of a run that asks for none"
+    )
+    max_memory_bytes: int = Field(
+        1024 * _MEBIBYTE, ge=64 * _MEBIBYTE, description="most memory of a run"
+    )
+    processes: int = Field(32, ge=1, description="processes and threads of a run by default")
+    max_processes: int = Field(64, ge=1, le=1024, description="most processes and threads of a run")
+    output_bytes: int = Field(64 * 1024, ge=1, description="printed bytes of a run by default")
+    max_output_bytes: int = Field(
+        _MEBIBYTE, ge=1, le=2 * _MEBIBYTE, description="most printed bytes of a run"
+    )
+    open_files: int = Field(64, ge=16, le=4096, description="open files in a sandbox")
+    scratch_bytes: int = Field(
+        64 * _MEBIBYTE, ge=_MEBIBYTE, description="all files in a sandbox's /tmp together"
+    )
+    file_bytes: int = Field(32 * _MEBIBYTE, ge=4096, description="one file in a sandbox's /tmp")
