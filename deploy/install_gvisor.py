@@ -129,7 +129,7 @@ def _packages() -> tuple[Package, ...]:
 
 
 def mirrors(sources: Path = Path("/etc/apt")) -> Iterator[str]:
-    """Base addresses of Debian archives: those that this machine's apt uses, then the public one."""
+    """Base addresses of Debian archives: those of this machine's apt, then the public one."""
     seen = {_PUBLIC_MIRROR}
     for file in sorted([*sources.glob("sources.list"), *sources.glob("sources.list.d/*")]):
         if file.suffix not in (".list", ".sources"):
