@@ -27,6 +27,7 @@ from services.supervisor.swap import Swapper
 from services.supervisor.turn_gate import TurnGate
 from shared import logs, process, server
 from shared.channel import open_channel
+from shared.directory_lock import DirectoryLock
 from shared.ledger import Ledger
 from shared.settings import load
 
@@ -44,6 +45,8 @@ class Adapters:
 async def open_adapters(settings: SupervisorSettings, stack: AsyncExitStack) -> Adapters:
     """Opens everything outside; the stack closes it in reverse order."""
     personas_file = codex.read(settings.codex)
+    # Two of us on one journal would be two arbiters of one GPU.
+    stack.callback(DirectoryLock(settings.data_dir).release)
     journal = Journal(settings.data_dir / "supervisor.sqlite")
     await journal.open()
     stack.push_async_callback(journal.close)

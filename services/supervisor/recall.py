@@ -1,8 +1,9 @@
 """What a persona remembers when it is spoken to.
 
 People ask about facts. Their earlier questions have the same words as the question of now, and
-would fill all places if they counted; so a text that only asks is never recalled, and the
-persona's own words count half. Whatever a person called wrong is not recalled at all.
+would fill all places if they counted; so a text that only asks is never recalled. The persona's
+own words count half, and not at all beside much better hits: mostly they repeat what they were
+asked. Whatever a person called wrong is not recalled.
 """
 
 import re
@@ -19,6 +20,7 @@ from shared.errors import BatosError, InvalidArgument
 _SEARCH_LIMIT = 40
 _QUERY_CHARACTERS = 2000
 _OWN_WORDS_WEIGHT = 0.5
+_OWN_WORDS_FLOOR = 0.4  # of the best hit's score
 _SENTENCE = re.compile(r"[^.!?…。！？؟\n]+[.!?…。！？؟]*")
 _QUESTION_MARKS = ("?", "？", "؟")
 
@@ -85,7 +87,11 @@ def ranked(
         words = " ".join(recollection.text.casefold().split())
         if words not in kept or kept[words].score < recollection.score:
             kept[words] = recollection
-    return sorted(kept.values(), key=lambda r: -r.score)
+    best = max((recollection.score for recollection in kept.values()), default=0.0)
+    return sorted(
+        (r for r in kept.values() if r.speaker != persona or r.score >= _OWN_WORDS_FLOOR * best),
+        key=lambda r: -r.score,
+    )
 
 
 def only_asks(text: str) -> bool:

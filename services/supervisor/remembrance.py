@@ -54,11 +54,7 @@ class Remembrance:
         """Delivers until cancelled, with growing pauses while Memory is away."""
         pause = _FIRST_PAUSE_SECONDS
         while True:
-            changed = self._outbox.next_change()
-            parcel = await self._outbox.first()
-            if parcel is None:
-                await changed.wait()
-            elif await self._deliver(parcel):
+            if await self._delivered_next():
                 pause = _FIRST_PAUSE_SECONDS
             else:
                 await asyncio.sleep(pause)
@@ -79,21 +75,31 @@ class Remembrance:
                 return
             await _first_of(changed, self._failing)
 
-    async def _deliver(self, parcel: Parcel) -> bool:
+    async def _delivered_next(self) -> bool:
+        """Delivers one parcel, or waits for one; False where it must be tried again."""
+        try:
+            changed = self._outbox.next_change()
+            parcel = await self._outbox.first()
+            if parcel is None:
+                await changed.wait()
+            else:
+                await self._deliver(parcel)
+        except BatosError as error:  # Memory is away, or our own disk is full
+            if not self._failing.is_set():
+                _log.warning("turns wait for Memory", error=error.message)
+            self._failing.set()
+            return False
+        self._failing.clear()
+        return True
+
+    async def _deliver(self, parcel: Parcel) -> None:
         try:
             await self._memory.remember(parcel.batch)
         except (InvalidArgument, FailedPrecondition) as error:
-            _log.error("memory refused a turn", parcel=parcel.id, error=error.message)
+            _log.error("Memory refused a turn", parcel=parcel.id, error=error.message)
             await self._outbox.refused(parcel, error.message)
-        except BatosError as error:
-            if not self._failing.is_set():
-                _log.warning("memory is away; turns wait for it", error=error.message)
-            self._failing.set()
-            return False
         else:
             await self._outbox.delivered(parcel)
-        self._failing.clear()
-        return True
 
 
 def said(soma: Soma, turn: Turn) -> Batch:

@@ -1,4 +1,4 @@
-"""The model pointers in SQLite. The Codex gives a pointer only where none was kept yet."""
+"""The model pointers in SQLite. The Codex gives only the first one."""
 
 import sqlite3
 from collections.abc import Callable
@@ -22,11 +22,13 @@ class SqlitePersonas:
         self._codex = codex
 
     async def enrol(self) -> None:
-        """Gives the personas that are new their first pointer."""
+        """Gives personas their first pointer; it follows the Codex until the first move."""
         rows = [(p.name, p.model.tag, p.model.digest) for p in self._codex.personas.values()]
         await self._journal.write(
             lambda c: c.executemany(
-                "INSERT INTO personas VALUES (?, ?, ?, 1, NULL, NULL, NULL) ON CONFLICT DO NOTHING",
+                "INSERT INTO personas VALUES (?, ?, ?, 1, NULL, NULL, NULL)"
+                " ON CONFLICT (name) DO UPDATE SET tag = excluded.tag, digest = ''"
+                " WHERE generation = 1 AND tag != excluded.tag",
                 rows,
             )
         )
