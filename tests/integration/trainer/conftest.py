@@ -1,0 +1,133 @@
+"""The Trainer among real neighbours, with a tiny model of random weights as the base."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from batos.supervisor.v1 import supervisor_pb2, supervisor_pb2_grpc
+from batos.trainer.v1 import trainer_pb2, trainer_pb2_grpc
+
+from deploy.local import LocalStack
+from services.model_server.gguf_export import export_gguf
+from shared.channel import open_channel
+from tests.unit.model_server.tiny_llama import make_tiny_llama
+
+CORRECTION = "Bats fly at night."
+PERSONA = "ROBIN"
+
+
+def request_id() -> str:
+    return str(uuid.uuid4())
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with base/ (Hugging Face's layout), weights/starter.gguf and bases.toml."""
+    root = tmp_path_factory.mktemp("tiny-base")
+    make_tiny_llama(root / "base", initializer_range=0.05, hidden_size=64)
+    (root / "weights").mkdir()
+    export_gguf(root / "base", root / "weights" / "starter.gguf")
+    (root / "bases.toml").write_text(
+        '[bases.starter]\ndirectory = "base"\n[bases.starter.hyperparameters]\n'
+        "max_steps = 60\nlearning_rate = 0.02\nlora_rank = 8\nlora_alpha = 16\nbatch_size = 8\n"
+        "max_length = 400\nwarmup_steps = 2\ncheckpoint_steps = 5\n"
+    )
+    return root
+
+
+class Neighbourhood:
+    """Running services and stubs to speak with them."""
+
+    def __init__(self, stack: LocalStack) -> None:
+        self.stack = stack
+        self._channels = {
+            name: open_channel(stack.addresses[name]) for name in ("trainer", "supervisor")
+        }
+        self.trainer = trainer_pb2_grpc.TrainerServiceStub(self._channels["trainer"])
+        self.supervisor = supervisor_pb2_grpc.SupervisorServiceStub(self._channels["supervisor"])
+
+    async def close(self) -> None:
+        for channel in self._channels.values():
+            await channel.close()
+
+    async def correct_somas(self, count: int) -> None:
+        """Conversations whose answers a person corrected, all to the same words."""
+        for number in range(count):
+            async for said in self.supervisor.Converse(
+                supervisor_pb2.ConverseRequest(
+                    request_id=request_id(), persona=PERSONA, text=f"What do bats do? {number}"
+                )
+            ):
+                last = said
+            await self.supervisor.CorrectSoma(
+                supervisor_pb2.CorrectSomaRequest(
+                    request_id=request_id(),
+                    soma=last.finished.soma,
+                    turn_number=1,
+                    text=CORRECTION,
+                )
+            )
+
+    async def start(self, **fields: object) -> trainer_pb2.TrainingRun:
+        request = trainer_pb2.StartTrainingRunRequest(
+            **{"request_id": request_id(), "persona": PERSONA, **fields}
+        )
+        return (await self.trainer.StartTrainingRun(request)).training_run
+
+    async def events(self, name: str) -> AsyncIterator[trainer_pb2.TrainingEvent]:
+        """Every event from the first on, over restarts of the Trainer."""
+        request = trainer_pb2.WatchTrainingRunRequest(name=name)
+        async for response in self.trainer.WatchTrainingRun(request):
+            yield response.event
+
+    async def until(self, name: str, state: str, message: str = "") -> None:
+        """Returns once the run has had an event of this state that says `message`."""
+        wanted = trainer_pb2.TrainingState.Value(f"TRAINING_STATE_{state}")
+        seen = []
+        async for event in self.events(name):
+            seen.append(event)
+            if event.state == wanted and message in event.message:
+                return
+        raise AssertionError(f"{state} never came: {seen[-3:]}")
+
+    async def end(self, name: str) -> trainer_pb2.TrainingRun:
+        """The run once it has ended."""
+        async for _ in self.events(name):
+            pass
+        request = trainer_pb2.GetTrainingRunRequest(name=name)
+        return (await self.trainer.GetTrainingRun(request)).training_run
+
+    async def persona(self) -> supervisor_pb2.GetPersonaResponse:
+        return await self.supervisor.GetPersona(supervisor_pb2.GetPersonaRequest(name=PERSONA))
+
+
+def settings_for(base: Path) -> dict[str, str]:
+    return {
+        "BATOS_MODEL_SERVER_PRELOAD_DIR": str(base / "weights"),
+        "BATOS_TRAINER_BASES": str(base / "bases.toml"),
+        "BATOS_TRAINER_LEASE_TTL_SECONDS": "6",
+        "BATOS_TRAINER_PEER_WAIT_SECONDS": "3",
+        "BATOS_TRAINER_ANSWER_TOKENS": "24",
+        "BATOS_SUPERVISOR_ANSWER_TOKENS": "8",
+    }
+
+
+@pytest.fixture
+async def neighbourhood(tiny_base: Path, tmp_path: Path) -> AsyncIterator[Neighbourhood]:
+    stack = LocalStack(
+        tmp_path,
+        services=("model-server", "supervisor", "trainer"),
+        settings=settings_for(tiny_base),
+    )
+    async with stack:
+        running = Neighbourhood(stack)
+        yield running
+        await running.close()
+
+
+def figures_of(run: trainer_pb2.TrainingRun) -> str:
+    return json.dumps({"failure": run.failure, "figures": str(run.figures)})
