@@ -65,7 +65,7 @@ class LancedbStore:
             _check(lance_rows.identity_of(await table.schema()), identity)
         else:
             table = await database.create_table(_TABLE, schema=lance_rows.schema(identity))
-        tree = SyncedTree(directory / f"{_TABLE}.lance", frozenset({"latest_version_hint.json"}))
+        tree = SyncedTree(directory / f"{_TABLE}.lance")
         store = cls(table, tree, identity)
         await store._prepare()
         return store

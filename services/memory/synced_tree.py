@@ -1,46 +1,58 @@
-"""Makes a tree of write-once files survive a power cut: what Lance leaves to its caller."""
+"""Makes a tree of files survive a power cut: what Lance leaves to its caller."""
 
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
+
+# Within one tick of the file system's clock a change may leave no trace in the time stamp.
+_TICK_NS = 100_000_000
+
+Stamp = tuple[int, int]  # time of the last change in nanoseconds, bytes
 
 
 class SyncedTree:
-    """Remembers which files were synced, so that each is synced once.
+    """Remembers what was synced, so that only what changed since is synced again."""
 
-    Right for trees whose files never change after they have their name, but for those in
-    `rewritten`, which are synced every time.
-    """
-
-    def __init__(self, root: Path, rewritten: frozenset[str] = frozenset()) -> None:
+    def __init__(self, root: Path) -> None:
         self.root = root
-        self._rewritten = rewritten
-        self._synced: frozenset[str] = frozenset()
+        self._synced: dict[str, Stamp] = {}
 
     def sync(self) -> None:
         """Returns once every file of the tree, and every name in it, is on the disk.
 
         Files that vanish meanwhile were pruned and are not missed. Raises OSError otherwise.
         """
-        seen = set()
-        for folder, _, names in os.walk(self.root):
-            paths = {os.path.join(folder, name) for name in names}  # noqa: PTH118 (hot path)
-            for path in paths:
-                if path not in self._synced or os.path.basename(path) in self._rewritten:  # noqa: PTH119
-                    _sync(path)
-            # A folder is as new as its newest name; folders of old names only are left alone.
-            if folder not in self._synced or not paths <= self._synced:
-                _sync(folder)
-            seen |= paths | {folder}
+        settled_before = time.time_ns() - _TICK_NS
+        found = dict(_walk(str(self.root)))
+        for path, stamp in found.items():
+            if self._synced.get(path) != stamp:
+                _sync(path)
         _sync(str(self.root.parent))
-        self._synced = frozenset(seen)
+        self._synced = {path: at for path, at in found.items() if at[0] < settled_before}
 
     def size(self) -> int:
         """Bytes of all files in the tree."""
-        return sum(
-            _size(os.path.join(folder, name))  # noqa: PTH118 (hot path)
-            for folder, _, names in os.walk(self.root)
-            for name in names
-        )
+        return sum(size for _, (_, size) in _walk(str(self.root)))
+
+
+def _walk(folder: str) -> Iterator[tuple[str, Stamp]]:
+    """All files and folders, the folder itself last; folders count no bytes."""
+    try:
+        own = os.stat(folder).st_mtime_ns  # noqa: PTH116 (hot path)
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path)
+            continue
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        yield entry.path, (status.st_mtime_ns, status.st_size)
+    yield folder, (own, 0)
 
 
 def _sync(path: str) -> None:
@@ -52,10 +64,3 @@ def _sync(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size  # noqa: PTH116 (hot path)
-    except FileNotFoundError:
-        return 0

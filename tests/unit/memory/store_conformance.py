@@ -1,0 +1,174 @@
+"""What every Store must do. Subclass it per adapter, with a fixture `store` that is empty."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from services.memory.records import Level
+from services.memory.store import NamespaceCount, Scope, Selection, SomaHead, Store
+from tests.unit.memory.drafts import episode, records, summary
+
+HOSTILE = [
+    "it's",
+    "x' OR '1'='1",
+    "'; DROP TABLE records; --",
+    '"quoted" \\ back\\slash',
+    "100%_like",
+    "new\nline\ttab",
+    "nul\x00byte",
+    "日本語とคำไทยと😀",
+    "{json: [1]} (paren) * + - ~ ^2 AND NOT field:value",
+]
+
+ALL = (Level.SUMMARY, Level.EPISODE)
+
+
+def unit(store: Store, *seeds: int) -> np.ndarray:
+    """One unit vector per seed; equal seeds, equal vectors."""
+    raw = np.stack([
+        np.random.default_rng(seed).normal(size=store.identity.dimension) for seed in seeds
+    ]).astype(np.float32)  # fmt: skip
+    return raw / np.linalg.norm(raw, axis=1, keepdims=True)
+
+
+async def add(store: Store, *drafts):
+    rows = records(*drafts)
+    await store.append(rows, unit(store, *range(len(rows))))
+    return rows
+
+
+class StoreConformance:
+    async def test_records_come_back_as_they_went_in(self, store: Store) -> None:
+        rows = await add(store, episode("one"), summary("sum"), episode("three", speaker="ROBIN"))
+        assert await store.fetch([row.id for row in rows]) == {row.id: row for row in rows}
+        assert await store.fetch(["nobody"]) == {}
+        assert await store.fetch([]) == {}
+
+    async def test_hostile_values_are_data(self, store: Store) -> None:
+        drafts = [
+            episode(text, soma=text, namespace=text, speaker=text, second=place)
+            for place, text in enumerate(HOSTILE)
+        ]
+        rows = await add(store, *drafts)
+        for place, (text, row) in enumerate(zip(HOSTILE, rows, strict=True)):
+            assert (await store.fetch([row.id]))[row.id] == row
+            scope = Scope(text, ALL, somas=(text,))
+            found = await store.candidates(scope, unit(store, place)[0], text, 10)
+            assert list(found.ids) == [row.id]
+            assert await store.heads(text, [text]) == {text: SomaHead(1, "")}
+            assert await store.members(Selection(text, soma=text)) == [(row.id, text)]
+            assert await store.speakers(text) == {text}
+        for text in HOSTILE:
+            assert await store.forget(Selection(text, soma=text)) == 1
+        assert await store.counts() == []
+
+    async def test_the_nearest_and_the_matching_come_together(self, store: Store) -> None:
+        texts = ["a parrot", "a train", "two parrots sing", "nothing at all"]
+        rows = await add(store, *(episode(text, second=n) for n, text in enumerate(texts)))
+        near = unit(store, 1)[0]  # the vector of the train
+        found = await store.candidates(Scope("people", ALL), near, "parrot", 2)
+        by_id = dict(zip(found.ids, range(len(found.ids)), strict=True))
+        assert {rows[0].id, rows[1].id, rows[2].id} <= set(by_id)
+        assert found.similarities[by_id[rows[1].id]] == pytest.approx(1.0, abs=1e-5)
+        assert found.text_scores[by_id[rows[1].id]] == 0
+        assert found.text_scores[by_id[rows[2].id]] > 0
+        expected = float(unit(store, 0)[0] @ near)
+        assert found.similarities[by_id[rows[0].id]] == pytest.approx(expected, abs=1e-5)
+
+    async def test_a_search_stays_in_its_scope(self, store: Store) -> None:
+        rows = await add(
+            store,
+            episode("apple pie", "somas/1"),
+            episode("apple tart", "somas/2"),
+            summary("about apples", "somas/1"),
+            episode("apple jam", "somas/1", namespace="other"),
+        )
+        near = unit(store, 0)[0]
+
+        async def ids(scope: Scope) -> set[str]:
+            return set((await store.candidates(scope, near, "apple", 10)).ids)
+
+        assert await ids(Scope("people", ALL)) == {row.id for row in rows[:3]}
+        assert await ids(Scope("people", (Level.EPISODE,))) == {rows[0].id, rows[1].id}
+        assert await ids(Scope("people", (Level.SUMMARY,))) == {rows[2].id}
+        assert await ids(Scope("people", ALL, somas=("somas/2",))) == {rows[1].id}
+        assert await ids(Scope("people", ALL, excluded_somas=("somas/1",))) == {rows[1].id}
+        assert await ids(Scope("nobody", ALL)) == set()
+
+    async def test_words_are_matched_by_their_stem_and_in_any_script(self, store: Store) -> None:
+        rows = await add(store, episode("Running dogs"), episode("我喜欢吃苹果和香蕉", second=1))
+        for query, row in (("dog runs", rows[0]), ("苹果", rows[1])):
+            found = await store.candidates(Scope("people", ALL), unit(store, 9)[0], query, 5)
+            scores = dict(zip(found.ids, found.text_scores, strict=True))
+            assert max(scores, key=scores.__getitem__) == row.id
+            assert scores[row.id] > 0
+
+    async def test_kept_finds_ids_and_hashes(self, store: Store) -> None:
+        (row,) = await add(store, episode("one"))
+        kept = await store.kept([row.id, "absent"], [row.content_hash, "absent"])
+        assert kept.ids == {row.id}
+        assert kept.hashes == {(Level.EPISODE, row.content_hash): row.id}
+        assert (await store.kept([], [])).ids == frozenset()
+
+    async def test_heads_know_the_next_ordinal_and_the_latest_summary(self, store: Store) -> None:
+        rows = await add(
+            store, episode("a"), episode("b", second=1), summary("s"), episode("c", "x")
+        )
+        heads = await store.heads("people", ["somas/1", "x", "absent"])
+        assert heads == {"somas/1": SomaHead(2, rows[2].id), "x": SomaHead(1, "")}
+
+    async def test_a_summary_becomes_the_parent_of_its_soma(self, store: Store) -> None:
+        rows = await add(store, episode("a"), episode("b", "somas/2"), summary("s"))
+        await store.set_parent("people", "somas/1", rows[2].id)
+        stored = await store.fetch([row.id for row in rows])
+        assert [stored[row.id].parent_id for row in rows] == [rows[2].id, "", ""]
+
+    async def test_forgetting_is_counted_and_stays_in_its_namespace(self, store: Store) -> None:
+        rows = await add(
+            store, episode("a"), episode("b", second=1), episode("c", namespace="other")
+        )
+        foreign = Selection("people", ids=(rows[2].id,))
+        assert await store.forget(foreign) == 0
+        assert await store.forget(Selection("people", ids=(rows[0].id, "absent"))) == 1
+        assert await store.forget(Selection("people", soma="somas/1")) == 1
+        assert set(await store.fetch([row.id for row in rows])) == {rows[2].id}
+
+    async def test_purged_words_are_nowhere_on_the_disk(self, store: Store, tmp_path) -> None:
+        rows = await add(
+            store,
+            *(episode(f"filler number {n} in a long list", second=n) for n in range(300)),
+            episode("the zebrasecret is out", second=999),
+        )
+        await store.optimize()
+        assert _holds(tmp_path, b"zebrasecret")
+        assert await store.forget(Selection("people", ids=(rows[300].id,))) == 1
+        assert await store.purge()
+        assert not _holds(tmp_path, b"zebrasecret")
+        assert await store.counts() == [NamespaceCount("people", 300, 0)]
+
+    async def test_counts_are_sorted_by_namespace(self, store: Store) -> None:
+        await add(store, episode("a", namespace="z"), episode("b"), summary("s"))
+        assert await store.counts() == [NamespaceCount("people", 1, 1), NamespaceCount("z", 1, 0)]
+        assert await store.disk_bytes() > 0
+
+    async def test_reads_and_upkeep_run_beside_writes(self, store: Store) -> None:
+        async def write() -> None:
+            for n in range(20):
+                await add(store, episode(f"entry {n}", second=n))
+
+        async def keep_up() -> None:
+            for _ in range(5):
+                await store.optimize()
+
+        async def read() -> None:
+            for _ in range(40):
+                found = await store.candidates(Scope("people", ALL), unit(store, 0)[0], "entry", 50)
+                await store.fetch(found.ids)
+
+        await asyncio.gather(write(), keep_up(), read())
+        assert await store.counts() == [NamespaceCount("people", 20, 0)]
+
+
+def _holds(folder, needle: bytes) -> bool:
+    return any(needle in path.read_bytes() for path in folder.rglob("*") if path.is_file())
