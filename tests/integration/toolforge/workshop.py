@@ -47,7 +47,10 @@ class Workshop:
         """Starts a forge and waits for its end."""
         started = await self.start(wanted, attempt_limit)
         await self.events(started.name)
-        return (await self.stub.GetForge(pb.GetForgeRequest(name=started.name))).forge
+        return await self.get(started.name)
+
+    async def get(self, name: str) -> pb.Forge:
+        return (await self.stub.GetForge(pb.GetForgeRequest(name=name))).forge
 
     async def events(self, name: str, after: int = 0) -> Sequence[pb.ForgeEvent]:
         """Every event until the forge has ended."""
