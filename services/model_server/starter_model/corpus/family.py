@@ -62,7 +62,7 @@ def resolve(kind: str, args: dict[str, str]) -> str:
     return first if kind == "shuffled" else kind
 
 
-def draw(rng: Random, family: Family, holdout: Holdout) -> Spec:
+def draw(rng: Random, family: Family, holdout: Holdout, examples: int = EXAMPLES) -> Spec:
     """Draw one spec of a family.
 
     Raises UnusableDrawError when no arguments suit it.
@@ -80,18 +80,23 @@ def draw(rng: Random, family: Family, holdout: Holdout) -> Spec:
         )
     name = function_name(rng, family.key, holdout.name)
     code = Template(family.code).substitute(named | {slot: repr(v) for slot, v in drawn.items()})
-    examples = run_examples(rng, family, name, tuple(named.values()), code)
-    head = signature(name, list(named.values()), examples)
+    run = run_examples(rng, family, name, tuple(named.values()), code, examples)
+    head = signature(name, list(named.values()), run)
     doc = Template(family.doc).substitute({slot: str(v) for slot, v in drawn.items()})
     source = compose(head, doc.replace("\\", "\\\\").replace('"', "'"), code, family.imports)
     description = describe(rng, family, named, drawn, holdout)
-    return Spec(family.key, name, description, tuple(named.values()), examples, source)
+    return Spec(family.key, name, description, tuple(named.values()), run, source)
 
 
 def run_examples(
-    rng: Random, family: Family, name: str, parameters: tuple[str, ...], code: str
+    rng: Random,
+    family: Family,
+    name: str,
+    parameters: tuple[str, ...],
+    code: str,
+    count: int = EXAMPLES,
 ) -> tuple[Example, ...]:
-    """Run the solution on drawn arguments; none twice, not all results alike, two to four of them."""
+    """Run the solution on drawn arguments; none twice, not all results alike, at most `count`."""
     head = f"def {name}({', '.join(parameters)})"
     function = load(compose(head, "", code, family.imports), name)
     found: dict[str, Example] = {}
@@ -103,8 +108,8 @@ def run_examples(
             raise UnusableDrawError(str(error)) from error
         if len(repr(result)) < TOO_LONG and not isinstance(result, complex):
             found[repr(arguments)] = Example(arguments, plain(result))
-        if len(found) >= EXAMPLES and len({repr(e.result) for e in found.values()}) > 1:
-            return tuple(found.values())[-EXAMPLES:]
+        if len(found) >= count and len({repr(e.result) for e in found.values()}) > 1:
+            return tuple(found.values())[-count:]
     if len({repr(e.result) for e in found.values()}) > 1:
         return tuple(found.values())
     raise UnusableDrawError("no two examples with different results")

@@ -93,15 +93,19 @@ def reread(rng: Random, kind: str, holdout: Holdout) -> list[Message]:
         return drafted(rng, reading.usual_spec(ambiguity))
     if kind == "second":
         return drafted(rng, ambiguity.spec)
+    return repaired(rng, failure(ambiguity))
+
+
+def failure(ambiguity: reading.Ambiguity) -> repair.Repair:
+    """Return the usual reading as the failed code, with what was found.
+
+    Raises UnusableDrawError when the usual reading passes.
+    """
     wrong = failing(ambiguity.usual, ambiguity.spec)
     if wrong is None:
         raise UnusableDrawError("the usual reading passes")
-    return repaired(
-        rng,
-        repair.Repair(
-            ambiguity.spec, ambiguity.usual, finding(ambiguity.usual, ambiguity.spec, wrong)
-        ),
-    )
+    found = finding(ambiguity.usual, ambiguity.spec, wrong)
+    return repair.Repair(ambiguity.spec, ambiguity.usual, found)
 
 
 def smith(rng: Random) -> str:
