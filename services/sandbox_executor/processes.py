@@ -18,10 +18,13 @@ _POLL_SECONDS = 0.01
 
 # Children that somebody here waits for; reaping them first would steal their exit status.
 _awaited: set[int] = set()
+_adopting = False
 
 
 def adopt_orphans() -> None:
     """Makes this process the parent of its descendants' orphans (prctl(2), Linux 3.4)."""
+    global _adopting  # noqa: PLW0603 - a property of the process, as the flag in the kernel is
+    _adopting = True
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
@@ -37,8 +40,8 @@ def forget_child(pid: int) -> None:
 
 def reap_orphans() -> None:
     """Reaps adopted processes that have ended. Children of our own are left to their owners."""
-    for pid in _children():
-        if pid not in _awaited and _is_gvisor_zombie(pid):
+    for pid in _children() if _adopting else ():
+        if pid not in _awaited and _state(pid) == "Z":
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
 
@@ -83,11 +86,6 @@ def _runs(pid: int) -> bool:
 def _state(pid: int) -> str:
     """The state letter of proc_pid_stat(5), which follows the name in parentheses."""
     return _read(pid, "stat").rpartition(b")")[2][1:2].decode("ascii", "replace")
-
-
-def _is_gvisor_zombie(pid: int) -> bool:
-    name = _read(pid, "stat").partition(b"(")[2].rpartition(b")")[0]
-    return _state(pid) == "Z" and (name.startswith(b"runsc") or name == b"exe")
 
 
 def _children() -> list[int]:

@@ -1,0 +1,31 @@
+"""The abuse cases meet the same real executor as the integration tests."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+from batos.sandbox.v1 import sandbox_pb2 as pb
+
+from tests.integration.sandbox_executor.conftest import executor, runsc, sandbox
+from tests.integration.sandbox_executor.executor_process import ExecutorProcess
+from tests.integration.sandbox_executor.sandbox_caller import SandboxCaller, values
+
+__all__ = ["aftermath", "executor", "runsc", "sandbox"]
+
+_INNOCENT = """
+import os
+def look():
+    return {"tmp": os.listdir("/tmp"), "pids": [d for d in os.listdir("/proc") if d.isdigit()]}
+"""
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def aftermath(executor: ExecutorProcess, sandbox: SandboxCaller) -> AsyncIterator[None]:
+    """After every abuse: the next run is clean, and nothing is left on the host."""
+    executor.settle()
+    descriptors = executor.open_descriptors()
+    yield
+    response = await sandbox.execute(_INNOCENT, ("look", {}))
+    assert response.outcome == pb.OUTCOME_OK, response
+    assert values(response) == [{"tmp": [], "pids": ["1"]}]
+    executor.settle()
+    assert executor.open_descriptors() <= descriptors + 2
