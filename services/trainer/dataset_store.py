@@ -98,7 +98,7 @@ class DatasetStore:
         try:
             text = (self._directory / dataset_id / "manifest.json").read_text(encoding="utf-8")
         except FileNotFoundError:
-            raise NotFound(f"there is no datasets/{dataset_id}") from None
+            raise NotFound(f"there is no datasets/{dataset_id}", reason="NO_SUCH_DATASET") from None
         try:
             return DatasetCard(**json.loads(text))
         except (ValueError, TypeError) as error:

@@ -33,6 +33,11 @@ class Evaluation:
         self._runner = runner
         self._parallel = parallel
         self._answer_tokens = answer_tokens
+        self._passed: dict[tuple[str, ToolSpec], bool] = {}
+
+    def forget(self) -> None:
+        """Drops what was found out about code in the evaluations before."""
+        self._passed.clear()
 
     async def scores(
         self, tag: str, examples: Sequence[GoldenExample], report: Report
@@ -63,17 +68,22 @@ class Evaluation:
         return await self._passes(answer.text, example.spec)
 
     async def _passes(self, answer: str, spec: ToolSpec) -> bool:
-        """Runs the code; what it must return never enters the sandbox."""
+        """Runs the code, once where both models wrote the same for the same spec.
+
+        What it must return never enters the sandbox.
+        """
         code = code_in(answer)
         if f"def {spec.function}" not in code:
             return False
-        values = await self._runner.call(
-            code, spec.function, [e.arguments_json for e in spec.expectations]
-        )
-        return all(
-            value is not None and same_json(value, expectation.result_json)
-            for value, expectation in zip(values, spec.expectations, strict=True)
-        )
+        if (code, spec) not in self._passed:
+            values = await self._runner.call(
+                code, spec.function, [e.arguments_json for e in spec.expectations]
+            )
+            self._passed[code, spec] = all(
+                value is not None and same_json(value, expectation.result_json)
+                for value, expectation in zip(values, spec.expectations, strict=True)
+            )
+        return self._passed[code, spec]
 
 
 @dataclass(frozen=True)

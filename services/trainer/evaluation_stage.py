@@ -47,6 +47,7 @@ class EvaluationStage:
         regression = await asyncio.to_thread(base.regression_examples, persona.system_prompt)
         examples = [*heldout, *regression]
         report = self._reporter(run)
+        parts.evaluation.forget()
         # One model after the other: a backend with room for one would load them in turns.
         candidate = await parts.evaluation.scores(run.model, examples, report)
         incumbent = await parts.evaluation.scores(persona.model_tag, examples, report)

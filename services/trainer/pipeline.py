@@ -75,6 +75,8 @@ class Pipeline:
         await self._parts.directory(run.id).make()
         async with self._worker(run, base) as worker:
             run = await self._prepared(run)
+            if worker is not None:  # nobody shall wait for a GPU that an import keeps idle
+                await worker.ready()
             run, lease, since = await self._claimed(run)
 
             def alive() -> bool:

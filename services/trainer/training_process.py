@@ -41,8 +41,11 @@ class Phase:
 class TrainingProcess:
     """One worker. It is killed with everything that it started, whatever happens here."""
 
-    def __init__(self, process: asyncio.subprocess.Process, reports: asyncio.StreamReader) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, reports: asyncio.StreamReader, log: Path
+    ) -> None:
         self._process = process
+        self._log = log
         self._reports = reports
         self._last_heard = time.monotonic()
         self._stopped = False
@@ -65,7 +68,7 @@ class TrainingProcess:
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reports), os.fdopen(reading, "rb")
         )
-        worker = cls(process, reports)
+        worker = cls(process, reports, log)
         try:
             yield worker
         finally:
@@ -82,27 +85,39 @@ class TrainingProcess:
         _kill_group(self._process.pid)
         await asyncio.shield(self._process.wait())
 
-    async def train(self, job: TrainingJob, log: Path) -> AsyncIterator[Progress | Phase]:
+    async def ready(self) -> None:
+        """Returns once the engine is imported; raises as `train` does where it cannot be."""
+        async for kind, _ in self._heard():
+            if kind == "ready":
+                return
+
+    async def train(self, job: TrainingJob) -> AsyncIterator[Progress | Phase]:
         """Hands the job over and yields what the worker reports, until it is done.
 
         Raises FailedPrecondition with the engine's reason where it gave up, Internal
         (WORKER_DIED) where it ended without a word.
         """
-        self._last_heard = time.monotonic()
         await self._send(job.to_json())
-        while line := await self._reports.readline():
-            self._last_heard = time.monotonic()
-            report = json.loads(line)
-            match report.pop("kind"):
+        async for kind, fields in self._heard():
+            match kind:
                 case "progress":
-                    yield Progress(**report)
+                    yield Progress(**fields)
                 case "phase":
-                    yield Phase(report["name"])
-                case "failed":
-                    raise FailedPrecondition(report["message"], reason=report["reason"])
+                    yield Phase(fields["name"])
                 case "done":
                     return
-        raise await self._death(log)
+
+    async def _heard(self) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        """What the worker says, without end: its death is an error, and so is its giving up."""
+        self._last_heard = time.monotonic()
+        while line := await self._reports.readline():
+            self._last_heard = time.monotonic()
+            fields = json.loads(line)
+            kind = fields.pop("kind")
+            if kind == "failed":
+                raise FailedPrecondition(fields["message"], reason=fields["reason"])
+            yield kind, fields
+        raise await self._death()
 
     async def _send(self, line: str) -> None:
         stdin = self._process.stdin
@@ -111,10 +126,10 @@ class TrainingProcess:
             stdin.write(line.encode() + b"\n")
             await stdin.drain()
 
-    async def _death(self, log: Path) -> Internal:
+    async def _death(self) -> Internal:
         status = await self._process.wait()
         how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
-        tail = await asyncio.to_thread(_tail, log)
+        tail = await asyncio.to_thread(_tail, self._log)
         return Internal(
             f"the training worker ended {how} before it was done{': ' if tail else ''}{tail}",
             reason="WORKER_DIED",

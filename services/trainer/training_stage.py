@@ -35,7 +35,7 @@ class TrainingStage:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(patience) as stall:
-                async for report in worker.train(job, self._parts.directory(run.id).log):
+                async for report in worker.train(job):
                     stall.reschedule(loop.time() + patience)
                     run = await self._seen(run, report)
         except TimeoutError:

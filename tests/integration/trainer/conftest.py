@@ -7,7 +7,9 @@ import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import ollama
 import pytest
+import pytest_asyncio
 from batos.supervisor.v1 import supervisor_pb2, supervisor_pb2_grpc
 from batos.trainer.v1 import trainer_pb2, trainer_pb2_grpc
 
@@ -18,6 +20,7 @@ from tests.unit.model_server.tiny_llama import make_tiny_llama
 
 CORRECTION = "Bats fly at night."
 PERSONA = "ROBIN"
+SOMAS = 12  # a quarter of them is held out
 
 
 def request_id() -> str:
@@ -101,6 +104,11 @@ class Neighbourhood:
         request = trainer_pb2.GetTrainingRunRequest(name=name)
         return (await self.trainer.GetTrainingRun(request)).training_run
 
+    async def model_tags(self) -> list[str | None]:
+        """What the model backend lists."""
+        client = ollama.AsyncClient(f"http://{self.stack.addresses['model-server']}")
+        return [model.model for model in (await client.list()).models]
+
     async def persona(self) -> supervisor_pb2.GetPersonaResponse:
         return await self.supervisor.GetPersona(supervisor_pb2.GetPersonaRequest(name=PERSONA))
 
@@ -113,18 +121,24 @@ def settings_for(base: Path) -> dict[str, str]:
         "BATOS_TRAINER_PEER_WAIT_SECONDS": "3",
         "BATOS_TRAINER_ANSWER_TOKENS": "24",
         "BATOS_SUPERVISOR_ANSWER_TOKENS": "8",
+        "BATOS_TRAINER_MINIMUM_HELDOUT": "3",
+        "BATOS_SUPERVISOR_MINIMUM_HELDOUT": "3",
     }
 
 
-@pytest.fixture
-async def neighbourhood(tiny_base: Path, tmp_path: Path) -> AsyncIterator[Neighbourhood]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def neighbourhood(
+    tiny_base: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Neighbourhood]:
+    """One set of services for a whole module, in which ROBIN has corrected Somas."""
     stack = LocalStack(
-        tmp_path,
+        tmp_path_factory.mktemp("trainer"),
         services=("model-server", "supervisor", "trainer"),
         settings=settings_for(tiny_base),
     )
     async with stack:
         running = Neighbourhood(stack)
+        await running.correct_somas(SOMAS)
         yield running
         await running.close()
 

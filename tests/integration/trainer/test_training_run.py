@@ -1,30 +1,164 @@
-"""A training run from its golden examples to the swap, over real sockets and processes."""
+"""Training runs among real neighbours: from golden examples to the swap, and every other end.
+
+The tests share one set of services and come in this order, as the last ones change the persona.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
+
+import grpc
+import pytest
 from batos.supervisor.v1 import supervisor_pb2
 from batos.trainer.v1 import trainer_pb2
 
-from tests.integration.trainer.conftest import Neighbourhood, figures_of
+from shared.rpc_status import from_rpc_error
+from tests.integration.trainer.conftest import SOMAS, Neighbourhood, figures_of, request_id
+from tests.integration.trainer.worker_processes import is_gone, worker_of, workers
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
+
+LONG = trainer_pb2.Hyperparameters(max_steps=2000)
 
 
-async def test_a_corrected_persona_learns_and_is_swapped(neighbourhood: Neighbourhood) -> None:
-    await neighbourhood.correct_somas(36)
-    before = (await neighbourhood.persona()).persona
+async def assert_incumbent_stays(neighbourhood: Neighbourhood) -> None:
+    persona = await neighbourhood.persona()
+    assert persona.serving_state == supervisor_pb2.SERVING_STATE_SERVING
+    assert persona.persona.model.tag == "starter"
+    assert not workers()
 
+
+async def test_what_can_never_work_is_refused_at_once(neighbourhood: Neighbourhood) -> None:
+    refusals = {
+        "NOT_FOUND": {"persona": "NOBODY"},
+        "ENGINE_UNAVAILABLE": {"engine": "unsloth"},
+        "INVALID_ARGUMENT": {"engine": "magic"},
+        "NO_SUCH_DATASET": {"dataset": "datasets/0123456789abcdef"},
+    }
+    for reason, fields in refusals.items():
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await neighbourhood.start(**fields)
+        assert from_rpc_error(refused.value).reason == reason
+
+
+async def test_a_persona_without_golden_examples_fails_typed(
+    neighbourhood: Neighbourhood,
+) -> None:
+    run = await neighbourhood.start(persona="BABS")
+    run = await neighbourhood.end(run.name)
+    assert run.state == trainer_pb2.TRAINING_STATE_FAILED
+    assert "no golden examples yet" in run.failure
+    await assert_incumbent_stays(neighbourhood)
+
+
+async def test_a_dataset_is_built_once(neighbourhood: Neighbourhood) -> None:
+    request = trainer_pb2.BuildDatasetRequest(request_id=request_id(), persona="ROBIN")
+    first = (await neighbourhood.trainer.BuildDataset(request)).dataset
+    again = (await neighbourhood.trainer.BuildDataset(request)).dataset
+    request.request_id = request_id()
+    anew = (await neighbourhood.trainer.BuildDataset(request)).dataset
+
+    assert first == again == anew
+    assert (first.train_count, first.heldout_count) == (SOMAS * 3 // 4, SOMAS // 4)
+    assert dict(first.source_counts) == {"correction": SOMAS}
+    assert first.name == f"datasets/{first.sha256[:16]}"
+
+
+async def test_a_worker_killed_early_is_a_typed_failure(neighbourhood: Neighbourhood) -> None:
     run = await neighbourhood.start()
-    events = [event async for event in neighbourhood.events(run.name)]
+    await neighbourhood.until(run.name, "WAITING_FOR_GPU")
+
+    os.kill(worker_of(neighbourhood.stack.processes["trainer"].pid), signal.SIGKILL)
+    run = await neighbourhood.end(run.name)
+
+    assert run.state == trainer_pb2.TRAINING_STATE_FAILED
+    assert "the training worker ended by SIGKILL" in run.failure
+    await assert_incumbent_stays(neighbourhood)
+
+
+async def test_cancel_ends_the_worker_and_frees_the_gpu(neighbourhood: Neighbourhood) -> None:
+    run = await neighbourhood.start(hyperparameters=LONG)
+    queued = await neighbourhood.start(hyperparameters=LONG)
+    await neighbourhood.until(run.name, "TRAINING", "step")
+
+    for name in (queued.name, run.name):
+        request = trainer_pb2.CancelTrainingRunRequest(request_id=request_id(), name=name)
+        first = (await neighbourhood.trainer.CancelTrainingRun(request)).training_run
+        again = (await neighbourhood.trainer.CancelTrainingRun(request)).training_run
+        assert first.state == again.state == trainer_pb2.TRAINING_STATE_CANCELLED
+        assert again.failure == "stopped by its owner"
+    await assert_incumbent_stays(neighbourhood)
+
+
+@pytest.mark.slow
+async def test_a_silent_worker_loses_the_lease_and_is_killed(
+    neighbourhood: Neighbourhood,
+) -> None:
+    run = await neighbourhood.start(hyperparameters=LONG)
+    await neighbourhood.until(run.name, "TRAINING", "step")
+    worker = worker_of(neighbourhood.stack.processes["trainer"].pid)
+
+    os.kill(worker, signal.SIGSTOP)
+    run = await neighbourhood.end(run.name)
+
+    assert run.state == trainer_pb2.TRAINING_STATE_FAILED
+    assert run.failure == "the GPU lease was lost"
+    assert await is_gone(worker)
+    await assert_incumbent_stays(neighbourhood)
+
+
+@pytest.mark.slow
+async def test_without_a_model_server_the_run_fails_and_says_so(
+    neighbourhood: Neighbourhood,
+) -> None:
+    run = await neighbourhood.start()
+    await neighbourhood.until(run.name, "TRAINING", "step")
+
+    await neighbourhood.stack.processes["model-server"].kill()
+    run = await neighbourhood.end(run.name)
+    await neighbourhood.stack.restart("model-server")
+
+    assert run.state == trainer_pb2.TRAINING_STATE_FAILED
+    assert "OLLAMA_HOST" in run.failure
+    await assert_incumbent_stays(neighbourhood)
+
+
+@pytest.mark.slow
+async def test_a_model_that_learned_nothing_is_rejected(neighbourhood: Neighbourhood) -> None:
+    run = await neighbourhood.start(hyperparameters=trainer_pb2.Hyperparameters(max_steps=1))
+    run = await neighbourhood.end(run.name)
+
+    assert run.state == trainer_pb2.TRAINING_STATE_REJECTED
+    assert "lower bound of the gain" in run.failure
+    assert (run.figures.heldout_before, run.figures.heldout_after) == (0, 0)
+    assert run.figures.heldout_count == SOMAS // 4
+    assert run.model not in await neighbourhood.model_tags()
+    await assert_incumbent_stays(neighbourhood)
+
+
+async def test_a_trainer_killed_in_training_resumes_and_the_persona_learns(
+    neighbourhood: Neighbourhood,
+) -> None:
+    before = (await neighbourhood.persona()).persona
+    run = await neighbourhood.start()
+    await neighbourhood.until(run.name, "TRAINING", "step")
+    trainer = neighbourhood.stack.processes["trainer"]
+    worker = worker_of(trainer.pid)
+
+    await trainer.kill()
+    assert await is_gone(worker)
+    await neighbourhood.stack.restart("trainer")
     run = await neighbourhood.end(run.name)
 
     assert run.state == trainer_pb2.TRAINING_STATE_SUCCEEDED, figures_of(run)
-    assert run.figures.heldout_before == 0
-    assert run.figures.heldout_after > 0.9
+    assert (run.figures.heldout_before, run.figures.heldout_after) == (0, 1)
     assert run.figures.template_parity
+    events = [event async for event in neighbourhood.events(run.name)]
     assert [event.sequence for event in events] == list(range(1, len(events) + 1))
-    states = list(dict.fromkeys(event.state for event in events))
-    assert states == list(
-        range(trainer_pb2.TRAINING_STATE_QUEUED, trainer_pb2.TRAINING_STATE_SUCCEEDED + 1)
-    )
+    assert list(dict.fromkeys(event.state for event in events)) == list(range(1, 9))
+    assert sum("fencing token" in event.message for event in events) == 2
+    assert max(event.progress.step for event in events) == run.hyperparameters.max_steps
     after = await neighbourhood.persona()
     assert after.serving_state == supervisor_pb2.SERVING_STATE_SERVING
     assert (after.persona.model.tag, after.persona.model.digest) == (run.model, run.model_digest)

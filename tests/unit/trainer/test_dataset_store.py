@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from services.trainer.dataset_store import DatasetStore
+from services.trainer.golden_dataset import build_dataset
+from shared.errors import DataLoss, NotFound
+from tests.unit.trainer.examples import talk, tool
+
+DATASET = build_dataset("BRICK", [*(tool(n) for n in range(20)), talk(1, answer="a\u2028b")])
+
+
+async def test_what_was_put_is_read_back(tmp_path: Path) -> None:
+    store = DatasetStore(tmp_path)
+    card = await store.put(DATASET)
+    assert await store.card(card.id) == card == await store.put(DATASET)
+    assert card.name == f"datasets/{DATASET.sha256[:16]}"
+    assert await store.heldout(card.id) == list(DATASET.heldout)
+    rows = (await store.train_file(card.id)).read_text(encoding="utf-8").count("\n")
+    assert rows == card.train_count == len(DATASET.train)
+
+
+async def test_a_half_written_dataset_is_written_again(tmp_path: Path) -> None:
+    (tmp_path / DATASET.sha256[:16]).mkdir()
+    (tmp_path / DATASET.sha256[:16] / "train.jsonl").write_text("half")
+    card = await DatasetStore(tmp_path).put(DATASET)
+    assert await DatasetStore(tmp_path).heldout(card.id) == list(DATASET.heldout)
+
+
+@pytest.mark.parametrize("file", ["train.jsonl", "heldout.jsonl"])
+async def test_a_changed_file_is_refused(tmp_path: Path, file: str) -> None:
+    store = DatasetStore(tmp_path)
+    card = await store.put(DATASET)
+    path = tmp_path / card.id / file
+    path.write_text(path.read_text(encoding="utf-8").replace("add", "sub"), encoding="utf-8")
+    with pytest.raises(DataLoss):
+        await (store.train_file(card.id) if file == "train.jsonl" else store.heldout(card.id))
+
+
+async def test_an_unknown_dataset_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        await DatasetStore(tmp_path).card("0123456789abcdef")
