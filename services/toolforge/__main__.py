@@ -23,6 +23,7 @@ from services.toolforge.sqlite_trajectories import SqliteTrajectories
 from services.toolforge.tool_search import ToolSearch
 from shared import logs, process
 from shared.channel import open_channel
+from shared.directory_lock import DirectoryLock
 from shared.health import Health
 from shared.ledger import Ledger
 from shared.server import serve
@@ -36,6 +37,7 @@ MIGRATIONS = (Ledger.MIGRATION, sqlite_registry.MIGRATION, sqlite_forges.MIGRATI
 async def main(settings: ToolForgeSettings) -> None:
     """Serves until told to stop."""
     async with AsyncExitStack() as stack:
+        stack.callback(DirectoryLock(settings.data_dir).release)
         database = Database(settings.data_dir / "toolforge.sqlite", MIGRATIONS)
         await database.open()
         stack.push_async_callback(database.close)

@@ -7,9 +7,9 @@ from batos.sandbox.v1 import sandbox_pb2
 from batos.sandbox.v1.sandbox_pb2_grpc import SandboxServiceStub
 
 from services.toolforge.finding import Raised
+from services.toolforge.peer_errors import read_failure
 from services.toolforge.sandbox import Call, Outcome, Returned, Run
 from shared.errors import Internal, Unavailable
-from shared.rpc_status import from_rpc_error
 
 _OUTCOMES = {
     sandbox_pb2.OUTCOME_OK: Outcome.OK,
@@ -20,6 +20,7 @@ _OUTCOMES = {
     sandbox_pb2.OUTCOME_PROCESS_LIMIT: Outcome.PROCESS_LIMIT,
     sandbox_pb2.OUTCOME_CRASHED: Outcome.CRASHED,
 }
+_AWAY = "SANDBOX_UNAVAILABLE"
 _CAPACITY_SECONDS = 5.0
 
 
@@ -28,7 +29,7 @@ class GrpcSandbox:
 
     def __init__(self, channel: grpc.aio.Channel, address: str) -> None:
         self._stub = SandboxServiceStub(channel)
-        self._address = address
+        self._peer = f"the sandbox at {address}"
 
     async def run(self, source: str, calls: Sequence[Call], wall_seconds: float) -> Run:
         """Executes the source once, then the calls; trials may be repeated, so it is idempotent."""
@@ -44,7 +45,7 @@ class GrpcSandbox:
         try:
             return _run(await self._stub.Execute(request))
         except grpc.RpcError as error:
-            raise self._away(error) from error
+            raise read_failure(error, self._peer, _AWAY) from error
 
     async def require(self) -> None:
         """Raises Unavailable, with the sandbox's own sentence, where nothing can be run."""
@@ -52,19 +53,9 @@ class GrpcSandbox:
         try:
             capacity = await self._stub.GetCapacity(request, timeout=_CAPACITY_SECONDS)
         except grpc.RpcError as error:
-            raise self._away(error) from error
+            raise read_failure(error, self._peer, _AWAY) from error
         if capacity.unavailable_reason:
-            raise Unavailable(capacity.unavailable_reason, reason="SANDBOX_UNAVAILABLE")
-
-    def _away(self, error: grpc.RpcError) -> Exception:
-        known = from_rpc_error(error)
-        if isinstance(known, Unavailable) and known.reason == Unavailable.default_reason:
-            return Unavailable(
-                f"the sandbox at {self._address} cannot be reached: {known.message}",
-                reason="SANDBOX_UNAVAILABLE",
-                retry_after=known.retry_after,
-            )
-        return known
+            raise Unavailable(capacity.unavailable_reason, reason=_AWAY)
 
 
 def _run(response: sandbox_pb2.ExecuteResponse) -> Run:

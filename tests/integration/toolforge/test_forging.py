@@ -8,7 +8,8 @@ from batos.supervisor.v1.supervisor_pb2_grpc import SupervisorServiceStub
 from batos.toolforge.v1 import toolforge_pb2 as pb
 
 from shared.channel import open_channel
-from shared.errors import InvalidArgument, NotFound
+from shared.errors import InvalidArgument, NotFound, ResourceExhausted
+from tests.integration.toolforge import ollama_peer as peer
 from tests.integration.toolforge.workshop import ADD, WRONG, Workshop, failure, fresh_id, spec
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -125,6 +126,24 @@ async def test_a_faulty_spec_is_refused_field_by_field(shop: Workshop) -> None:
         "spec.examples[0].arguments_json",
     ]
     assert isinstance(await failure(shop.start(spec(), attempt_limit=17)), InvalidArgument)
+
+
+async def test_a_persona_that_nobody_knows_is_told_so(shop: Workshop) -> None:
+    request = pb.StartForgeRequest(request_id=fresh_id(), spec=spec(), persona="NOBODY")
+    assert isinstance(await failure(shop.stub.StartForge(request)), NotFound)
+
+
+async def test_too_many_forges_are_refused_before_they_begin(shop: Workshop) -> None:
+    shop.model.script(peer.says_after(1.0, "nothing"))
+    started = [await shop.start(spec(f"many{n}"), attempt_limit=1) for n in range(12)]
+    error = await failure(shop.start(spec("too_many")))
+    assert isinstance(error, ResourceExhausted)
+    assert error.retry_after
+    for forge in started:
+        request = pb.CancelForgeRequest(request_id=fresh_id(), name=forge.name)
+        await shop.stub.CancelForge(request)
+    newest = (await shop.stub.ListForges(pb.ListForgesRequest(page_size=1))).forges[0]
+    assert newest.name == started[-1].name
 
 
 async def test_forges_are_listed_newest_first_page_by_page(shop: Workshop) -> None:

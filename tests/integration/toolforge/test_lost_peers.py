@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from batos.toolforge.v1 import toolforge_pb2 as pb
 
+from deploy.local.service_process import ServiceProcess
+from deploy.local.topology import ALL_SERVICES
 from shared.errors import Unavailable
 from tests.integration.toolforge import ollama_peer as peer
 from tests.integration.toolforge.workshop import ADD, Workshop, failure, fresh_id, spec
@@ -50,6 +53,32 @@ async def test_without_a_sandbox_nothing_begins_and_the_caller_is_told(shop: Wor
         assert shop.model.chats == []
         assert (await shop.stub.ListForges(pb.ListForgesRequest())).forges == known
         assert "tools/unsafe" not in await shop.tools()
+
+
+async def test_what_to_install_for_a_sandbox_reaches_the_caller(
+    shop: Workshop, tmp_path: Path
+) -> None:
+    address = shop.stack.addresses["sandbox-executor"]
+    settings = {
+        "BATOS_SANDBOX_LISTEN": address,
+        "BATOS_SANDBOX_RUNSC_PATH": str(tmp_path / "no_runsc_here"),
+    }
+    kind = ALL_SERVICES["sandbox-executor"]
+    async with killed(shop, "sandbox-executor"):
+        maimed = ServiceProcess(kind, address, settings, tmp_path / "sandbox.log")
+        await maimed.start()
+        try:
+            error = await failure(shop.start(spec("unsafe")))
+            async with asyncio.timeout(30):
+                while "cannot be reached" in error.message:
+                    error = await failure(shop.start(spec("unsafe")))
+            assert (type(error), error.reason) == (Unavailable, "SANDBOX_UNAVAILABLE")
+            assert "no_runsc_here" in error.message
+            rejected = await failure(shop.register(spec("unsafe"), named("unsafe")))
+            assert isinstance(rejected, Unavailable)
+            assert "no_runsc_here" in rejected.message
+        finally:
+            await maimed.stop()
 
 
 async def test_a_sandbox_lost_in_the_middle_ends_the_forge_typed(shop: Workshop) -> None:

@@ -24,6 +24,7 @@ SETTINGS = {
     "BATOS_TOOLFORGE_INVOKE_SECONDS": "2",
     "BATOS_TOOLFORGE_MODEL_SECONDS": "4",
     "BATOS_TOOLFORGE_SERVING_SECONDS": "3",
+    "BATOS_TOOLFORGE_QUEUE_LIMIT": "10",
 }
 ADD = 'def add(a: int, b: int) -> int:\n    """Add two numbers."""\n    return a + b\n'
 WRONG = ADD.replace("a + b", "a - b")
@@ -80,11 +81,15 @@ class Workshop:
 
 @asynccontextmanager
 async def workshop(
-    data_dir: Path, services: Sequence[str] = ("memory", "sandbox-executor", "supervisor")
+    data_dir: Path,
+    services: Sequence[str] = ("memory", "sandbox-executor", "supervisor"),
 ) -> AsyncIterator[Workshop]:
     async with ollama_peer() as model:
-        settings = SETTINGS | {"OLLAMA_HOST": model.address}
-        stack = LocalStack(data_dir, services=(*services, "toolforge"), settings=settings)
+        stack = LocalStack(
+            data_dir,
+            services=(*services, "toolforge"),
+            settings={**SETTINGS, "OLLAMA_HOST": model.address},
+        )
         async with stack, open_channel(stack.addresses["toolforge"]) as channel:
             yield Workshop(stack, model, ToolForgeServiceStub(channel))
 
