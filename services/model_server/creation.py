@@ -34,8 +34,9 @@ def create(store: ModelStore, request: CreateRequest, report: Report) -> None:
     name = ModelName.parse(request.model)
     if request.adapters:
         raise BadRequestError("adapters are not supported: merge them into the model first")
-    changes = _changes(request)
-    manifest = replace(_base(store, request, report), **changes)
+    manifest = replace(_base(store, request, report), **_changes(request))
+    if not request.from_ or request.template:
+        check_loads(store.blobs.path(manifest.model_digest), manifest.template)
     report("writing manifest")
     store.put(name, manifest)
     report("success")
@@ -119,12 +120,10 @@ def _unquantized(source: Path) -> str:
 
 
 def manifest_of(store: ModelStore, digest: str) -> Manifest:
-    """A plain manifest for a GGUF blob; BadModelError where it is none that can be loaded."""
+    """A plain manifest for a GGUF blob; BadModelError where it is none."""
     path = store.blobs.existing(digest)
-    details = describe(model_file(path).header)
-    check_loads(path)
     return Manifest(
         model_digest=digest.replace("-", ":"),
         model_bytes=path.stat().st_size,
-        details=details,
+        details=describe(model_file(path).header),
     )

@@ -13,45 +13,59 @@ from services.model_server.errors import BadModelError, LoadError
 from services.model_server.runner import Chunk, Runner, RunnerSpec
 
 _ROOT = Path(__file__).parents[2]
-_TIMEOUT_SECONDS = 300
-_CONTEXT = 32
+_TIMEOUT_SECONDS = 120
+_CONTEXT = 64
+_QUESTION = [{"role": "user", "content": "a"}]
+_TOLD = "refused: "
 
 
-def check_loads(path: Path) -> None:
-    """BadModelError where the file cannot be loaded and asked for one token. Blocks."""
+def check_loads(path: Path, template: str) -> None:
+    """BadModelError where the model, with this Jinja template or its own, answers no chat.
+
+    Blocks until the child has ended.
+    """
     command = [sys.executable, "-m", "services.model_server.load_check", str(path)]
     try:
         child = subprocess.run(
-            command, cwd=_ROOT, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False
+            command,
+            cwd=_ROOT,
+            input=template.encode(),
+            capture_output=True,
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise BadModelError("the model file takes too long to load") from error
     if child.returncode:
-        raise BadModelError(f"llama.cpp cannot load the model file{_reason(child.stderr)}")
+        raise BadModelError(f"llama.cpp cannot use the model{_reason(child.stderr)}")
 
 
 def _reason(output: bytes) -> str:
+    """What the child told, or nothing where it crashed before it could."""
     lines = output.decode(errors="replace").splitlines()
-    told = next((line for line in lines if "error loading model" in line), "")
-    return told[told.index(":") :] if ":" in told else ""
+    marks = (_TOLD, "error loading model: ", "chat template parsing error: ")
+    told = [line.partition(mark)[2] for mark in marks for line in lines if mark in line]
+    return f": {told[0][:300]}" if told else ""
 
 
 def main() -> None:
-    """Exit status 0 only for a file that works."""
-    try:
-        runner = Runner(RunnerSpec(Path(sys.argv[1]), _CONTEXT, threads=1))
-    except LoadError as error:
-        raise SystemExit(str(error)) from error
-    failed: list[Chunk] = []
+    """Exit status 0 only for a file that works; the template comes on standard input."""
+    path, template = Path(sys.argv[1]), sys.stdin.read()
+    failures: list[Chunk] = []
 
     def note(chunk: Chunk) -> bool:
-        if "error" in chunk:
-            failed.append(chunk)
+        failures.extend([chunk["error"]] if "error" in chunk else [])
         return False
 
-    runner.complete({"prompt": "a", "max_tokens": 1}, note)
-    if failed:
-        raise SystemExit(str(failed[0]))
+    try:
+        runner = Runner(RunnerSpec(path, _CONTEXT, threads=1, chat_template=template))
+        runner.chat({"messages": _QUESTION, "max_tokens": 1}, note)
+    except LoadError as error:
+        raise SystemExit(str(error)) from error
+    except (RuntimeError, ValueError) as error:
+        raise SystemExit(f"{_TOLD}{' '.join(str(error).split())}") from error
+    if failures and failures[0].get("type") != "exceed_context_size_error":
+        raise SystemExit(f"{_TOLD}{failures[0].get('message')}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import structlog
 from services.model_server.blob_store import file_digest
 from services.model_server.creation import manifest_of
 from services.model_server.errors import ModelServerError
+from services.model_server.load_check import check_loads
 from services.model_server.model_name import ModelName
 from services.model_server.model_store import ModelStore
 
@@ -37,6 +38,7 @@ def _preload(store: ModelStore, path: Path) -> None:
     current = store.find(name)
     if current and current.manifest.model_digest == digest:
         return
+    check_loads(path, template="")
     if not store.blobs.has(digest):
         copy = store.blobs.temporary()
         shutil.copyfile(path, copy)

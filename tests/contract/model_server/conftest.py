@@ -7,7 +7,6 @@ from pathlib import Path
 
 import ollama
 import pytest
-import torch
 
 from services.model_server.gguf_export import export_gguf
 from tests.contract.model_server.server_process import ServerProcess
@@ -17,7 +16,7 @@ from tests.unit.model_server.tiny_llama import make_tiny_llama
 @pytest.fixture(scope="session")
 def tiny_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A merged model as a trainer leaves it: bf16, Hugging Face's layout."""
-    return make_tiny_llama(tmp_path_factory.mktemp("hf"), dtype=torch.bfloat16)
+    return make_tiny_llama(tmp_path_factory.mktemp("hf"), dtype="BF16")
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import numpy as np
 import ollama
 import pytest
-import torch
 
 from tests.contract.model_server.server_process import ServerProcess
 from tests.unit.model_server.tiny_llama import make_tiny_llama
@@ -219,7 +219,7 @@ def test_a_wrong_digest_is_refused(server: ServerProcess) -> None:
 
 
 def test_a_blob_is_there_after_its_upload(server: ServerProcess) -> None:
-    data = torch.arange(300_000).numpy().tobytes()
+    data = np.arange(300_000).tobytes()
     url = f"{server.url}/api/blobs/sha256:{hashlib.sha256(data).hexdigest()}"
     assert httpx.head(url).status_code == 404
     assert httpx.post(url, content=data).status_code == 201
