@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from batos.toolforge.v1 import toolforge_pb2
 from batos.toolforge.v1.toolforge_pb2_grpc import add_ToolForgeServiceServicer_to_server
 
-from services.toolforge import sqlite_forges, sqlite_registry
+from services.toolforge import sqlite_forge_rows, sqlite_registry
 from services.toolforge.bell import Bell
 from services.toolforge.forges import Forges
 from services.toolforge.forging import Forging, Patience
@@ -31,7 +31,7 @@ from shared.settings import load
 from shared.sqlite import Database
 
 PROGRAM = "python -m services.toolforge"
-MIGRATIONS = (Ledger.MIGRATION, sqlite_registry.MIGRATION, sqlite_forges.MIGRATION)
+MIGRATIONS = (Ledger.MIGRATION, sqlite_registry.MIGRATION, sqlite_forge_rows.MIGRATION)
 
 
 async def main(settings: ToolForgeSettings) -> None:

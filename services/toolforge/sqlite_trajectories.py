@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import AsyncIterator
 
-from services.toolforge.sqlite_forges import read_forge
+from services.toolforge.sqlite_forge_rows import read_forge
 from services.toolforge.sqlite_registry import read_tool
 from services.toolforge.trajectories import Trajectory, of_forge, of_tool
 from shared.sqlite import Database

@@ -82,6 +82,7 @@ CHECK_FAILS = {
     "says nothing": "",
     "nests parentheses without end": "def add(a: int, b: int) -> int:\n    return " + "(" * 30000,
     "negates without end": body("return " + "-" * 30000 + "1"),
+    "hides half a surrogate pair": body("return a + c  # \ud800"),
     "hides a NUL": body("return a + b").replace("a + b", "a + b  # \x00"),
     "imports the forbidden": "import subprocess\n" + ADD,
     "does things while it loads": "```python\nwhile True:\n    pass\n" + ADD,

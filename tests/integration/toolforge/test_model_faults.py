@@ -21,6 +21,7 @@ CHUNK = b'{"model":"starter","message":{"role":"assistant","content":"def add("}
         ),
         (peer.refuses("500 Oops", "out of memory"), "MODEL_FAILED", "out of memory"),
         (peer.streams(CHUNK, b'{"error":"llama runner died"}\n'), "MODEL_FAILED", "runner died"),
+        (peer.streams(CHUNK, b'{"error":"half a pair: \\ud800"}\n'), "MODEL_FAILED", "half a pair"),
         (peer.breaks_off(ADD), "MODEL_ANSWER_CUT_OFF", "broke off"),
         (peer.ends_early(ADD), "MODEL_ANSWER_CUT_OFF", "broke off"),
         (peer.streams(CHUNK[:40]), "MODEL_ANSWER_MALFORMED", "does not speak Ollama's API"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.toolforge import sqlite_forges, sqlite_registry
+from services.toolforge import sqlite_forge_rows, sqlite_registry
 from services.toolforge.bell import Bell
 from services.toolforge.forge import Attempt, Forge, Kind, State, Verdict
 from services.toolforge.sqlite_forges import SqliteForges
@@ -30,7 +30,7 @@ def nothing(connection: object) -> None:
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     opened = Database(
-        tmp_path / "toolforge.sqlite", (sqlite_registry.MIGRATION, sqlite_forges.MIGRATION)
+        tmp_path / "toolforge.sqlite", (sqlite_registry.MIGRATION, sqlite_forge_rows.MIGRATION)
     )
     await opened.open()
     yield opened
