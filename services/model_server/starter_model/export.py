@@ -1,10 +1,11 @@
-"""Make the committed weights of a trained folder: GGUF, tokenizer, configuration."""
+"""Make the committed weights of a trained folder: GGUF, tokenizer, configuration, rehearsal."""
 
 import argparse
 import shutil
 from pathlib import Path
 
 from services.model_server.gguf_export import export_gguf
+from services.model_server.starter_model import rehearsal
 
 KEPT = (
     "config.json",
@@ -22,6 +23,7 @@ def export(trained: Path, weights: Path) -> Path:
         shutil.copyfile(trained / name, weights / name)
     out = weights / "starter.gguf"
     export_gguf(trained, out, "q8_0")
+    rehearsal.write(weights / "rehearsal.jsonl.gz")
     return out
 
 
