@@ -30,7 +30,7 @@ _RUNNER = Path(__file__).resolve().parents[2] / "sandbox" / "runner.py"
 
 async def main(settings: SandboxSettings) -> None:
     """Puts the parts together and serves."""
-    processes.adopt_orphans()
+    processes.adopt_orphans(asyncio.get_running_loop())
     replica_id = secrets.token_hex(4)
     state_dir = StateDir(settings.state_dir, replica_id)
     await asyncio.to_thread(state_dir.open)

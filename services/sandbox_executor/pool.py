@@ -55,6 +55,7 @@ class Pool:
         self._ready: deque[Sandbox] = deque()
         self._waiters: deque[asyncio.Future[Sandbox]] = deque()
         self._boots: set[asyncio.Task[None]] = set()
+        self._coming = 0
         self._boot_slots = asyncio.Semaphore(bounds.booting)
         self._retiring: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(bounds.running)
@@ -145,31 +146,35 @@ class Pool:
     def _top_up(self) -> None:
         if self._closed:
             return
-        wanted = self._bounds.size + len(self._waiters) - len(self._ready) - len(self._boots)
+        wanted = self._bounds.size + len(self._waiters) - len(self._ready) - self._coming
         for _ in range(wanted):
+            self._coming += 1
             boot = asyncio.create_task(self._boot())
             self._boots.add(boot)
             boot.add_done_callback(self._boots.discard)
 
     async def _boot(self) -> None:
         try:
-            async with self._boot_slots:
-                sandbox = await self._runtime.boot()
+            sandbox = await self._boot_in_turn()
         except BatosError as error:
-            await self._heard(error)
+            self.failure = error
             self._refuse(error)
+        else:
+            self.failure = None
+            self._give(sandbox)
+        await self._notify(self.failure)
+
+    async def _boot_in_turn(self) -> Sandbox:
+        try:
+            async with self._boot_slots:
+                return await self._runtime.boot()
+        except BatosError:
+            raise
         except Exception as error:
             _log.exception("a boot failed in an unforeseen way")
-            unforeseen = Unavailable(f"a sandbox did not boot: {type(error).__name__}: {error}")
-            await self._heard(unforeseen)
-            self._refuse(unforeseen)
-        else:
-            self._give(sandbox)
-            await self._heard(None)
-
-    async def _heard(self, failure: BatosError | None) -> None:
-        self.failure = failure
-        await self._notify(failure)
+            raise Unavailable(f"a sandbox did not boot: {type(error).__name__}: {error}") from error
+        finally:
+            self._coming -= 1
 
     def _give(self, sandbox: Sandbox) -> None:
         """To whoever has waited longest, or to the ready ones."""

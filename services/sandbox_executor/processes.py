@@ -5,6 +5,7 @@ in a container is often nobody that reaps. So the executor adopts them (PR_SET_C
 reaps them itself.
 """
 
+import asyncio
 import contextlib
 import ctypes
 import os
@@ -15,17 +16,25 @@ from pathlib import Path
 
 _PR_SET_CHILD_SUBREAPER = 36
 _POLL_SECONDS = 0.01
+_SWEEP_SECONDS = 0.05
 
 # Children that somebody here waits for; reaping them first would steal their exit status.
 _awaited: set[int] = set()
-_adopting = False
 
 
-def adopt_orphans() -> None:
-    """Makes this process the parent of its descendants' orphans (prctl(2), Linux 3.4)."""
-    global _adopting  # noqa: PLW0603 - a property of the process, as the flag in the kernel is
-    _adopting = True
+def adopt_orphans(loop: asyncio.AbstractEventLoop) -> None:
+    """Makes this process the parent of its descendants' orphans (prctl(2), Linux 3.4), and reaps
+    them as they end."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    sweep: asyncio.TimerHandle | None = None
+
+    def ended() -> None:
+        """Many end together, so one look serves them all."""
+        nonlocal sweep
+        if sweep is None or sweep.when() < loop.time():
+            sweep = loop.call_later(_SWEEP_SECONDS, reap_orphans)
+
+    loop.add_signal_handler(signal.SIGCHLD, ended)
 
 
 def await_child(pid: int) -> None:
@@ -40,7 +49,7 @@ def forget_child(pid: int) -> None:
 
 def reap_orphans() -> None:
     """Reaps adopted processes that have ended. Children of our own are left to their owners."""
-    for pid in _children() if _adopting else ():
+    for pid in _children():
         if pid not in _awaited and _state(pid) == "Z":
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)

@@ -14,7 +14,6 @@ from services.sandbox_executor.runtime import Tasks
 from services.sandbox_executor.sentry import SentryControl, SentryMemory, SentryState
 
 _EXIT_SECONDS = 2.0
-_STRAGGLERS_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,6 @@ class RunscSandbox:
         self.kill()
         self._pipes.close()
         await asyncio.to_thread(discard, self._process, self._directory, self._state)
-        # What ran for the guest (one process per guest process) ends a moment after the sentry.
-        asyncio.get_running_loop().call_later(_STRAGGLERS_SECONDS, processes.reap_orphans)
 
 
 def discard(
@@ -106,5 +103,4 @@ def discard(
     helpers = [state.sentry_pid, state.gofer_pid] if state else []
     if not processes.wait_gone(helpers, _EXIT_SECONDS):
         processes.kill_and_wait(processes.of_owner(f"{directory}/"))
-    processes.reap_orphans()
     shutil.rmtree(directory, ignore_errors=True)

@@ -97,7 +97,6 @@ class StateDir:
 def _remove(path: Path) -> None:
     if not processes.kill_and_wait(processes.of_owner(f"{path}/")):
         _log.error("processes of a sandbox cannot be killed", path=str(path))
-    processes.reap_orphans()
     shutil.rmtree(path, ignore_errors=True)
 
 
