@@ -86,6 +86,7 @@ class Scheduler:
         self._workers = workers
         self._parallel, self._max_loaded, self._max_queue = parallel, max_loaded, max_queue
         self._loaded: dict[tuple[str, bool], Loaded] = {}
+        self._lines: dict[tuple[str, bool], list[object]] = {}
         self._changed = asyncio.Condition()
         self._waiting = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -131,20 +132,35 @@ class Scheduler:
         return [loaded for (tag, _), loaded in self._loaded.items() if tag == name]
 
     async def _claim(self, wanted: Wanted, keep_alive: float) -> Loaded:
+        """First come, first served among those who want the same model."""
+        line = self._lines.setdefault(wanted.key, [])
+        ticket = object()
+        line.append(ticket)
+        try:
+            return await self._wait_in_line(wanted, keep_alive, lambda: line[0] is ticket)
+        finally:
+            line.remove(ticket)
+            if not line:
+                del self._lines[wanted.key]
+            self._spawn(self._notify())
+
+    async def _wait_in_line(
+        self, wanted: Wanted, keep_alive: float, is_first: Callable[[], bool]
+    ) -> Loaded:
         mine: Loaded | None = None
         async with self._changed:
             while True:
                 if mine and mine.error:
                     raise mine.error
                 found = self._loaded.get(wanted.key)
-                if found is None or found.leaving:
-                    mine = None if found else self._make_room(wanted, keep_alive)
+                if not is_first() or (found and found.leaving):
+                    pass
+                elif found is None:
+                    mine = self._make_room(wanted, keep_alive)
                 elif found.wanted.signature != wanted.signature:
                     self._free(found)
                 elif found.runner and found.users < self._parallel:
                     return self._take(found)
-                else:
-                    mine = found
                 await self._changed.wait()
 
     def _take(self, loaded: Loaded) -> Loaded:

@@ -96,7 +96,7 @@ def test_a_lying_header_is_refused(tmp_path: Path, data: bytes) -> None:
         read_gguf_header(path)
 
 
-@pytest.mark.parametrize("template", ["{% for %}", "{{ raise_exception('no') }}", "{{ 1 / 0 }}"])
+@pytest.mark.parametrize("template", ["{% for %}", "{{ raise_exception('no') }}"])
 def test_a_template_that_fails_is_refused(gguf: Path, template: str) -> None:
     with pytest.raises(BadModelError, match=r"llama\.cpp cannot use the model"):
         check_loads(gguf, template)
