@@ -19,7 +19,8 @@ _KEYS = {"directory", "hub_id", "gguf_file", "rehearsal", "regression", "templat
 class Base:
     """One base.
 
-    `model` is a directory or a hub id, `gguf_file` a file name in it where the weights are GGUF,
+    `model` is a directory or a hub id, `gguf_file` a file name in it where the weights are GGUF
+    (tokenizer.json must lie beside it),
     `rehearsal` and `regression` are files that came with it, `template` is what the model backend
     renders chats with where it does not take the tokenizer's, `hyperparameters` what suits it.
     """
@@ -41,7 +42,8 @@ class Base:
         """FailedPrecondition (BASE_MISSING) where one of its files is not there."""
         needed = [path for path in (self.rehearsal, self.regression) if path]
         if not self.on_hub:
-            needed.append(Path(self.model) / (self.gguf_file or "config.json"))
+            names = (self.gguf_file or "config.json", "tokenizer.json")
+            needed += [Path(self.model) / name for name in names]
         missing = [str(path) for path in needed if not path.is_file()]
         if missing:
             raise FailedPrecondition(

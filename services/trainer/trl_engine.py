@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import LoraConfig
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from services.trainer.batches import plan_batches, rehearsal_rows_per_batch
@@ -45,10 +45,12 @@ class TrlEngine:
 
 
 def _load(job: TrainingJob) -> tuple[Any, Any]:
-    where = {"gguf_file": job.gguf_file} if job.gguf_file else {}
-    own_tokenizer = (Path(job.base) / "tokenizer.json").is_file()
+    # Unpacked at once: blocks cannot be trained, and only some devices can compute on them.
+    unpacked = {"gguf_file": job.gguf_file, "quantization_config": GgufConfig(dequantize=True)}
+    where = unpacked if job.gguf_file else {}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(job.base, **({} if own_tokenizer else where))
+        # Never the GGUF's own: transformers knows not how byte-level BPE was cut there.
+        tokenizer = AutoTokenizer.from_pretrained(job.base)
         dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
         model = AutoModelForCausalLM.from_pretrained(job.base, dtype=dtype, **where)
     except (OSError, ValueError, RuntimeError) as error:

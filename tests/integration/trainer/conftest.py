@@ -87,13 +87,14 @@ class Neighbourhood:
         async for response in self.trainer.WatchTrainingRun(request):
             yield response.event
 
-    async def until(self, name: str, state: str, message: str = "") -> None:
-        """Returns once the run has had an event of this state that says `message`."""
+    async def until(self, name: str, state: str, message: str = "", step: int = 0) -> None:
+        """Returns once the run had an event of this state, with these words and at this step."""
         wanted = trainer_pb2.TrainingState.Value(f"TRAINING_STATE_{state}")
         seen = []
         async for event in self.events(name):
             seen.append(event)
-            if event.state == wanted and message in event.message:
+            there = event.state == wanted and event.progress.step >= step
+            if there and message in event.message:
                 return
         raise AssertionError(f"{state} never came: {seen[-3:]}")
 
@@ -121,6 +122,7 @@ def settings_for(base: Path) -> dict[str, str]:
         "BATOS_TRAINER_PEER_WAIT_SECONDS": "3",
         "BATOS_TRAINER_ANSWER_TOKENS": "24",
         "BATOS_SUPERVISOR_ANSWER_TOKENS": "8",
+        "OMP_NUM_THREADS": "1",  # so small a model only loses by sharing its work
         "BATOS_TRAINER_MINIMUM_HELDOUT": "3",
         "BATOS_SUPERVISOR_MINIMUM_HELDOUT": "3",
     }
