@@ -73,13 +73,9 @@ class Server:
         self.address = f"{listen.rpartition(':')[0]}:{port}"
         _log.info("serving", address=self.address)
 
-    async def wait(self) -> None:
-        """Serves until SIGTERM or SIGINT, then drains."""
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        await stop.wait()
+    async def wait(self, told_to_stop: asyncio.Event) -> None:
+        """Serves until the event is set, then drains."""
+        await told_to_stop.wait()
         _log.info("draining")
         await self.stop()
 
@@ -105,14 +101,25 @@ async def serve(
     work, then and later; without it the service is ready at once. `on_drain` runs after the last
     call has ended.
     """
+    # Before anybody can know that the service is up, and tell it to stop.
+    told_to_stop = _on_signal()
     server = Server(settings, descriptor, register)
     await server.start()
     try:
         await (ready(server.health) if ready else server.health.set(True))
-        await server.wait()
+        await server.wait(told_to_stop)
     finally:
         if on_drain:
             await on_drain()
+
+
+def _on_signal() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set."""
+    event = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, event.set)
+    return event
 
 
 def _is_loopback(listen: str) -> bool:
