@@ -34,7 +34,8 @@ def create(store: ModelStore, request: CreateRequest, report: Report) -> None:
     name = ModelName.parse(request.model)
     if request.adapters:
         raise BadRequestError("adapters are not supported: merge them into the model first")
-    manifest = replace(_base(store, request, report), **_changes(request))
+    changes = _changes(request)  # first, so that a wrong one fails before any step
+    manifest = replace(_base(store, request, report), **changes)
     if not request.from_ or request.template:
         check_loads(store.blobs.path(manifest.model_digest), manifest.template)
     report("writing manifest")
