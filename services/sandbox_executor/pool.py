@@ -167,7 +167,7 @@ class Pool:
     async def _boot_in_turn(self) -> Sandbox:
         try:
             async with self._boot_slots:
-                return await self._runtime.boot()
+                return await self._boot_twice()
         except BatosError:
             raise
         except Exception as error:
@@ -175,6 +175,16 @@ class Pool:
             raise Unavailable(f"a sandbox did not boot: {type(error).__name__}: {error}") from error
         finally:
             self._coming -= 1
+
+    async def _boot_twice(self) -> Sandbox:
+        """One boot may fail by accident; where waiting is no remedy, trying again is none."""
+        try:
+            return await self._runtime.boot()
+        except Unavailable as error:
+            if error.retry_after is None or self._closed:
+                raise
+            _log.warning("a boot failed and is tried again", error=error.message)
+            return await self._runtime.boot()
 
     def _give(self, sandbox: Sandbox) -> None:
         """To whoever has waited longest, or to the ready ones."""

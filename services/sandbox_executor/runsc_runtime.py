@@ -4,26 +4,29 @@ import asyncio
 import contextlib
 import json
 import os
-import re
 import secrets
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.sandbox_executor import guest_image, oci_bundle, processes, sentry
+from services.sandbox_executor import (
+    guest_image,
+    oci_bundle,
+    processes,
+    runsc_binary,
+    sentry,
+)
 from services.sandbox_executor.frames import BrokenFrame, FrameReader
 from services.sandbox_executor.oci_bundle import GuestBounds
 from services.sandbox_executor.pipes import PipeReader
+from services.sandbox_executor.runsc_binary import INSTALL
 from services.sandbox_executor.runsc_sandbox import HostPipes, RunscSandbox, discard
 from services.sandbox_executor.runtime import RuntimeInfo, Sandbox
 from services.sandbox_executor.state_dir import StateDir
 from services.sandbox_executor.user_namespaces import advice
 from shared.errors import BatosError, Unavailable
 
-# Older ones are ptrace-only: slow, and they leak process slots.
-MINIMUM_VERSION = 20240729
-_INSTALL = "install it with: python -m deploy.install_gvisor"
 _FLAGS = (
     "--rootless",
     "--network=none",
@@ -55,7 +58,8 @@ class RunscRuntime:
 
     async def probe(self) -> RuntimeInfo:
         """Checks the binary and prepares the guest's files."""
-        version = await asyncio.to_thread(self._version)
+        binary = await asyncio.to_thread(self._binary)
+        version = await asyncio.to_thread(runsc_binary.version, binary)
         await asyncio.to_thread(guest_image.prepare, self._options.cache)
         who = "as root" if os.geteuid() == 0 else "unprivileged"
         return RuntimeInfo("runsc", version, f"gvisor (systrap), rootless, {who}")
@@ -85,28 +89,10 @@ class RunscRuntime:
         binary = self._options.find()
         if binary is None:
             raise Unavailable(
-                f"gVisor's runsc is not installed; {_INSTALL}", reason="SANDBOX_RUNTIME_MISSING"
+                f"gVisor's runsc is not installed; {INSTALL}", reason="SANDBOX_RUNTIME_MISSING"
             )
+        runsc_binary.require_recent(binary)
         return binary
-
-    def _version(self) -> str:
-        binary = self._binary()
-        try:
-            text = subprocess.run(
-                [binary, "--version"], capture_output=True, text=True, timeout=20, check=True
-            ).stdout
-        except (OSError, subprocess.SubprocessError) as error:
-            raise Unavailable(
-                f"{binary} does not run ({error}); {_INSTALL}", reason="SANDBOX_RUNTIME_BROKEN"
-            ) from error
-        found = re.search(r"\b(20\d{6})\b", text)
-        if not found or int(found[1]) < MINIMUM_VERSION:
-            raise Unavailable(
-                f"{binary} is {text.splitlines()[0] if text else 'of unknown version'}, and at "
-                f"least {MINIMUM_VERSION} is needed; {_INSTALL}",
-                reason="SANDBOX_RUNTIME_TOO_OLD",
-            )
-        return text.splitlines()[0].removeprefix("runsc version ")
 
     def _spawn(self, sandbox_id: str) -> tuple[Path, "subprocess.Popen[bytes]", HostPipes]:
         binary = self._binary()
@@ -119,7 +105,7 @@ class RunscRuntime:
         except OSError as error:
             self._state_dir.remove(sandbox_id)
             raise Unavailable(
-                f"{binary} cannot be started ({error}); {_INSTALL}", reason="SANDBOX_RUNTIME_BROKEN"
+                f"{binary} cannot be started ({error}); {INSTALL}", reason="SANDBOX_RUNTIME_BROKEN"
             ) from error
         return directory, process, pipes
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import grpc
+from batos.sandbox.v1 import sandbox_pb2 as pb
+from batos.sandbox.v1 import sandbox_pb2_grpc as pb_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -107,6 +109,9 @@ class ExecutorProcess:
         assert not leak, f"{leak}\n{self.log.read_text()[-3000:]}"
 
     def _leak(self) -> str:
+        capacity = self._capacity()
+        if (capacity.ready_count, capacity.busy_count) != (POOL_SIZE, 0):
+            return f"capacity: {capacity}"
         directories = self.sandbox_dirs()
         if len(directories) != POOL_SIZE:
             return f"sandbox directories: {sorted(directories)}"
@@ -118,6 +123,11 @@ class ExecutorProcess:
         if strangers:
             return f"leaked processes: {strangers}"
         return f"zombies: {self.zombies()}" if self.zombies() else ""
+
+    def _capacity(self) -> pb.GetCapacityResponse:
+        with grpc.insecure_channel(self.address) as channel:
+            stub = pb_grpc.SandboxServiceStub(channel)
+            return stub.GetCapacity(pb.GetCapacityRequest(), timeout=10, wait_for_ready=True)
 
     def _health(self) -> int | None:
         with grpc.insecure_channel(self.address) as channel:
