@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 MAX_ANSWER_CHARACTERS = 65536
+_LOOP_CHARACTERS = 600  # so much of one short piece over and over is no code any more
+_LOOP_PERIOD = 60
 _MAX_PARSES = 64  # a hostile answer must not buy endless parsing
 
 _REASONING = re.compile(r"<(think|thinking|reasoning)>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE)
@@ -30,6 +32,16 @@ def take_code(answer: str, name: str) -> str:
         if rank and rank >= best_rank:
             best, best_rank = code, rank
     return f"{_without_usage(best).strip()}\n" if best else ""
+
+
+def is_enough(answer: str) -> bool:
+    """Whether an answer that goes on need not be heard further: too long, or caught in a loop."""
+    if len(answer) > MAX_ANSWER_CHARACTERS:
+        return True
+    tail = answer[-_LOOP_CHARACTERS:]
+    if len(tail) < _LOOP_CHARACTERS:
+        return False
+    return any(tail[period:] == tail[:-period] for period in range(1, _LOOP_PERIOD + 1))
 
 
 def _clean(answer: str) -> str:

@@ -1,14 +1,18 @@
 """Drafts by Ollama, or by whatever speaks its HTTP API, through the official client."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import TypeAlias, cast
 
 import httpx
 from ollama import AsyncClient, ChatResponse, ResponseError
 
-from services.toolforge.draft import MAX_ANSWER_CHARACTERS
+from services.toolforge.draft import is_enough
 from services.toolforge.prompt import Message
 from shared.errors import BatosError, FailedPrecondition, Internal, Unavailable
+
+Parts: TypeAlias = AsyncGenerator[ChatResponse, None]
 
 _CUT_OFF = "the model backend broke off in the middle of an answer"
 
@@ -16,8 +20,8 @@ _CUT_OFF = "the model backend broke off in the middle of an answer"
 class OllamaDrafter:
     """Implements the port `Drafter`.
 
-    An answer ends at `token_limit` tokens or at 64 Ki characters, whichever is first: what is
-    cut there is judged like any other draft. `seconds` bounds one whole answer.
+    An answer ends at `token_limit` tokens, or where `draft.is_enough` says so: what is cut there
+    is judged like any other draft. `seconds` bounds one whole answer.
     """
 
     def __init__(self, host: str, token_limit: int, seconds: float) -> None:
@@ -61,17 +65,14 @@ class OllamaDrafter:
         self, model: str, messages: Sequence[Message], temperature: float, seed: int
     ) -> str:
         options = {"temperature": temperature, "seed": seed, "num_predict": self._token_limit}
-        parts: AsyncIterator[ChatResponse] = await self._client.chat(
-            model,
-            [{"role": message.role, "content": message.content} for message in messages],
-            stream=True,
-            options=options,
-        )
+        chat = [{"role": message.role, "content": message.content} for message in messages]
+        parts = await self._client.chat(model, chat, stream=True, options=options)
         answer = ""
-        async for part in parts:
-            answer += part.message.content or ""
-            if part.done or len(answer) > MAX_ANSWER_CHARACTERS:
-                return answer
+        async with aclosing(cast(Parts, parts)):  # hanging up stops the model
+            async for part in parts:
+                answer += part.message.content or ""
+                if part.done or is_enough(answer):
+                    return answer
         raise Unavailable(_CUT_OFF, reason="MODEL_ANSWER_CUT_OFF")
 
     def _refusal(self, model: str, error: ResponseError) -> BatosError:

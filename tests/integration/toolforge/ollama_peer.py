@@ -49,6 +49,7 @@ class OllamaPeer:
     address: str = ""
     answers: list[Answer] = field(default_factory=list)
     chats: list[dict[str, Any]] = field(default_factory=list)
+    answering: int = 0
     _connections: set[asyncio.Task[None]] = field(default_factory=set)
     _server: asyncio.Server | None = None
 
@@ -89,7 +90,11 @@ class OllamaPeer:
         exchange = Exchange(json.loads(body), writer)
         self.chats.append(exchange.body)
         answer = self.answers[min(len(self.chats), len(self.answers)) - 1]
-        await answer(exchange)
+        self.answering += 1
+        try:
+            await answer(exchange)
+        finally:
+            self.answering -= 1
 
 
 @asynccontextmanager

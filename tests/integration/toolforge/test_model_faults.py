@@ -1,5 +1,7 @@
 """Whatever the model backend does, a forge ends typed and readable, and nothing is registered."""
 
+import asyncio
+
 import pytest
 from batos.toolforge.v1 import toolforge_pb2 as pb
 
@@ -42,8 +44,13 @@ async def test_a_broken_backend_ends_the_forge_typed(
     assert "tools/broken" not in await shop.tools()
 
 
-async def test_an_answer_without_end_is_cut_and_judged(shop: Workshop) -> None:
-    shop.model.script(peer.never_ends("# and on\n" * 100))
+@pytest.mark.parametrize("piece", ["# and on\n" * 100, "".join(map(chr, range(32, 9000)))])
+async def test_an_answer_without_end_is_cut_and_judged(shop: Workshop, piece: str) -> None:
+    before = shop.model.answering
+    shop.model.script(peer.never_ends(piece))
     forge = await shop.forge(spec("endless"), attempt_limit=1)
     assert (forge.state, forge.failure_reason) == (pb.FORGE_STATE_FAILED, "ATTEMPTS_USED_UP")
     assert forge.attempts[0].finding == "line 1: no function found"
+    async with asyncio.timeout(5):  # ToolForge has hung up, so that the model stops
+        while shop.model.answering > before:
+            await asyncio.sleep(0.02)

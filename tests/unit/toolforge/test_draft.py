@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from services.toolforge.draft import take_code
+from services.toolforge.draft import is_enough, take_code
 from tests.unit.toolforge.specs import GOOD_ADD
 
 CODE = GOOD_ADD.strip()
@@ -77,3 +77,16 @@ def test_hostile_answers_cost_no_more_than_a_moment(answer: str) -> None:
     started = time.monotonic()
     take_code(answer, "add")
     assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize(
+    "answer", ["x" * 70_000, "a" * 600, "ok\n" + "from." * 120, CODE + " " * 700]
+)
+def test_a_loop_or_a_flood_need_not_be_heard_to_its_end(answer: str) -> None:
+    assert is_enough(answer)
+
+
+def test_code_with_long_tables_and_rules_is_heard_to_its_end() -> None:
+    table = ", ".join(str(number) for number in range(400))
+    code = f"# {'-' * 90}\n{CODE}\nTABLE = [{table}]\nZEROS = [{'0, ' * 100}]"
+    assert not any(is_enough(code[:end]) for end in range(len(code)))
