@@ -21,7 +21,14 @@ class Client:
     """Errors come as `BatosError`s. Its channel retries nothing, so that tests see each answer."""
 
     def __init__(self, address: str) -> None:
-        self.channel = grpc.aio.insecure_channel(address, options=[("grpc.enable_retries", 0)])
+        self.channel = grpc.aio.insecure_channel(
+            address,
+            options=[
+                ("grpc.enable_retries", 0),
+                ("grpc.initial_reconnect_backoff_ms", 100),
+                ("grpc.max_reconnect_backoff_ms", 300),
+            ],
+        )
         self.stub = supervisor_pb2_grpc.SupervisorServiceStub(self.channel)
 
     async def call(self, method: str, request, timeout: float = 30):

@@ -1,54 +1,28 @@
-"""Memory and the model server as processes, a Supervisor for each test that asks."""
+"""A Supervisor for each test that asks, and a client of it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from batos.supervisor.v1 import supervisor_pb2, supervisor_pb2_grpc
 
-from services.model_server.gguf_export import export_gguf
 from services.supervisor.__main__ import assembled
 from services.supervisor.settings import SupervisorSettings
 from shared import server
 from tests.integration.supervisor.client import Client
+from tests.integration.supervisor.peers import backend, memory, model_server, models
 from tests.integration.supervisor.scripted_backend import ScriptedBackend
 from tests.integration.supervisor.service_process import ServiceProcess
-from tests.unit.model_server.tiny_llama import make_tiny_llama
+
+__all__ = ["backend", "memory", "model_server", "models"]
 
 # Where nothing listens: port 9 of this machine (RFC 863's discard).
 NOWHERE = "127.0.0.1:9"
 
 Supervise = Callable[..., Awaitable[Client]]
-
-
-@pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two models with random weights: what they say matters to no test, that they speak does."""
-    directory = tmp_path_factory.mktemp("models")
-    for seed, tag in enumerate(("starter", "brick-tuned"), start=1):
-        hf = make_tiny_llama(tmp_path_factory.mktemp("hf"), seed=seed, max_position_embeddings=4096)
-        export_gguf(hf, directory / f"{tag}.gguf")
-    return directory
-
-
-@pytest.fixture(scope="session")
-def model_server(
-    models: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ServiceProcess]:
-    directory = tmp_path_factory.mktemp("model_server")
-    process = ServiceProcess("model_server", directory, BATOS_MODEL_SERVER_PRELOAD_DIR=str(models))
-    yield process
-    process.close()
-
-
-@pytest.fixture(scope="session")
-def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    process = ServiceProcess("memory", tmp_path_factory.mktemp("memory"))
-    yield process
-    process.close()
 
 
 @pytest.fixture
@@ -82,14 +56,6 @@ async def supervise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
             return client
 
         yield start
-
-
-@pytest.fixture
-async def backend() -> AsyncIterator[ScriptedBackend]:
-    backend = ScriptedBackend()
-    await backend.start()
-    yield backend
-    await backend.stop()
 
 
 @pytest.fixture

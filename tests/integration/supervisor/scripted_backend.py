@@ -42,6 +42,8 @@ class ScriptedBackend:
         self.holds_on = False
         self.say: Callable[[], Lines] = well_behaved
         self.refusal: Response | None = None
+        self.warms = asyncio.Event()
+        self.warms.set()
         self.chats: list[dict] = []
         self.unloaded: list[str] = []
         self.stopped = 0
@@ -73,6 +75,7 @@ class ScriptedBackend:
         if self.refusal is not None:
             return self.refusal
         if not chat.get("stream"):
+            await self.warms.wait()
             return JSONResponse({"message": {"role": "assistant", "content": "H"}, "done": True})
         return StreamingResponse(self._lines(), media_type="application/x-ndjson")
 
