@@ -12,10 +12,16 @@ from random import Random
 from typing import Any
 
 EXAMPLES = 6
-LABELS = """gold silver bronze amber ruby pearl crimson ivory jade coral plum olive copper steel birch
-maple falcon otter lynx raven heron badger""".split()
+LABELS = (
+    *("gold", "silver", "bronze", "amber", "ruby", "pearl", "crimson", "ivory", "jade", "coral"),
+    *("plum", "olive", "copper", "steel", "birch", "maple", "falcon", "otter", "lynx", "raven"),
+    *("heron", "badger"),
+)
 MARKS = ["<<", ">>", "**", "==", "~~", "##", "++", "[[", "]]", "::", "||", "^^", "--", "@@"]
-ODD = "bal cor dim fen gra hol jun kel lom mer nar pol ques rin sol tam vor wex yar zim".split()
+ODD = (
+    *("bal", "cor", "dim", "fen", "gra", "hol", "jun", "kel", "lom", "mer", "nar", "pol", "ques"),
+    *("rin", "sol", "tam", "vor", "wex", "yar", "zim"),
+)
 
 Constants = Mapping[str, Any]
 
@@ -66,11 +72,11 @@ FAMILIES = (
             "A grade for the points. {a!r} starts at {high}, {b!r} at {low}, the rest is {c!r}.",
             "The grade is {a!r} from {high} points, {b!r} from {low} points, else {c!r}.",
             "Grading: from {high} on {a!r}, from {low} on {b!r}, otherwise {c!r}.",
-            "Return the grade of the points, {a!r} for {high} and up, {b!r} for {low} and up, or {c!r}.",
+            "The points have a grade: {a!r} for {high} and up, {b!r} for {low} and up, or {c!r}.",
         ),
         (
             "Give out grades: at {high} points {a!r}, at {low} points {b!r}, under that {c!r}.",
-            "Which grade do the points earn? {a!r} needs {high}, {b!r} needs {low}, all others get {c!r}.",
+            "Which grade is it? {a!r} needs {high} points, {b!r} needs {low}, others get {c!r}.",
             "Grade table: {high} {a!r}, {low} {b!r}, lower {c!r}.",
         ),
         lambda rng, c: rng.choice((c["high"], c["low"], c["low"] - 1, rng.randint(0, 110))),
@@ -85,14 +91,14 @@ FAMILIES = (
         "Charge {base} and {each} per km beyond {free}.",
         (
             "The fare for km: {base} to start, {free} km free, then {each} per km.",
-            "Fare: a ride starts at {base}, the first {free} km are free, each further km is {each}.",
-            "House fare of a ride: {base} at once, and after {free} km another {each} for every km.",
-            "A ride costs {base}; beyond {free} km it costs {each} more per km. Return the fare.",
+            "Fare: a ride starts at {base}, {free} km are free, each further km is {each}.",
+            "House fare of a ride: {base} at once, after {free} km another {each} per km.",
+            "A ride costs {base}; beyond {free} km it costs {each} more per km.",
             "Work out the fare. Base {base}, {free} km included, {each} for each km on top.",
             "The fare is {base}, with {free} km included and {each} for every km after that.",
         ),
         (
-            "Price a ride: {base} as the base fare, {free} km at no charge, {each} for every extra km.",
+            "Price a ride: {base} as base fare, {free} km at no charge, {each} for every extra km.",
             "What is the fare of a ride? Pay {base} first; past {free} km, pay {each} a km.",
             "Fare table: base {base}, free km {free}, per km {each}.",
         ),

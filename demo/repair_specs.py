@@ -4,12 +4,11 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+from demo.known_specs import as_row
 from services.model_server.starter_model.corpus import reading
 from services.model_server.starter_model.corpus.holdout import Holdout
 from services.model_server.starter_model.corpus.signature import Example
 from services.model_server.starter_model.corpus.spec import UnusableDrawError
-
-from demo.known_specs import as_row
 
 HOLDOUT = Holdout(carrier=True)
 AGREEING = 2  # examples that a draft request shows

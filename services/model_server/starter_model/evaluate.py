@@ -35,7 +35,6 @@ def load(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     return network.eval(), tokenizer
 
 
-@torch.inference_mode()
 def answers(
     network: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, questions: Sequence[Question]
 ) -> list[str]:

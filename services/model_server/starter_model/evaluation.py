@@ -1,4 +1,4 @@
-"""Evaluation sets: seeded questions of held-out kinds, with what decides whether an answer is right."""
+"""Evaluation sets: seeded questions of held-out kinds, and what makes an answer right."""
 
 import json
 from collections.abc import Callable

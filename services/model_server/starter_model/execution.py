@@ -1,4 +1,4 @@
-"""Running a model's code for evaluation: a child with limits, isolated mode, one batch per child."""
+"""Running a model's code for evaluation: one limited, isolated child for each batch."""
 
 import json
 import resource
@@ -46,7 +46,7 @@ def passing(jobs: Sequence[tuple[str, str, Sequence[Example]]]) -> list[bool]:
         capture_output=True,
         text=True,
         timeout=SECONDS,
-        preexec_fn=_limit,  # noqa: PLW1509 - single-threaded use, before anything else runs
+        preexec_fn=_limit,
         env={},
         check=False,
     )

@@ -39,7 +39,7 @@ def build(shape: Shape, end: int, pad: int) -> LlamaForCausalLM:
         bos_token_id=None,
         eos_token_id=end,
         pad_token_id=pad,
-        attn_implementation="sdpa",
+        attn_implementation="eager",  # on short rows a third faster on a CPU than flash
     )
     return LlamaForCausalLM(config)
 

@@ -1,4 +1,4 @@
-"""The rehearsal: rows of the corpus that travel with the weights, to be mixed into any fine-tune."""
+"""The rehearsal: rows of the corpus that travel with the weights, for any fine-tune."""
 
 import gzip
 import json

@@ -101,22 +101,23 @@ def step_of(
     batch = Batch(batch.ids.to(device), batch.weights.to(device))
     with torch.autocast(device.type, dtype=torch.bfloat16):
         loss = net.loss_of(network, batch)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
     for optimiser, rate in zip(optimisers, (net.MUON_RATE, net.ADAM_RATE), strict=True):
         optimiser.param_groups[0]["lr"] = rate * factor
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
-    return loss.item()
+    return float(loss.item())
 
 
 def run(plan: Plan, console: Console) -> None:
     """Train to the end of the corpus, keeping checkpoints."""
     torch.manual_seed(plan.seed)
     tokenizer, queue = prepare(plan)
-    end, pad = (tokenizer.token_to_id(name) for name in (vocabulary.END, vocabulary.END_OF_TEXT))
     shape = net.Shape(vocabulary=tokenizer.get_vocab_size())
-    network = net.build(shape, end, pad).to("cuda" if torch.cuda.is_available() else "cpu")
+    network = net.build(shape, vocabulary.END_ID, vocabulary.PAD_ID).to(
+        "cuda" if torch.cuda.is_available() else "cpu"
+    )
     optimisers = net.optimisers(network)
     first = resume(plan, network, optimisers)
     factor = net.schedule(0.02, plan.decay)

@@ -13,36 +13,17 @@ from services.model_server.starter_model.corpus.holdout import Holdout, is_held
 from services.model_server.starter_model.corpus.naming import function_name, parameter_name
 from services.model_server.starter_model.corpus.signature import signature
 from services.model_server.starter_model.corpus.spec import Spec, UnusableDrawError, compose
+from services.model_server.starter_model.corpus.wording import table
 
 Part = dict[str, object]
+Constants = dict[str, constants.Constant]
 Table = dict[str, dict[str, dict[str, Part]]]
-PLURAL = {
-    "int": ["numbers", "numbers", "values", "integers"],
-    "str": ["words", "words", "strings", "items"],
-}
-HELD_PLURAL = {"int": ["entries"], "str": ["terms"]}
-LISTS = ["the list", "a list", "{p}", "`{p}`", "the list {p}", "the given list", "the input"]
-NOUN_FORMS = ["the $all of the $each of the $kept", "the $all of the $each of $kept"]
-PLAIN_FORMS = ["the $all of the $kept", "the $all of $kept"]
-STEPS = ["take the $kept, $do each and $end", "$do each of the $kept and $end", "$do each of the $kept, then $end",
-         "keep only the $kept, $do each, and $end", "find the $kept, $do each and $end", "pick the $kept, $do each, then $end",
-         "first keep the $kept, then $do each, finally $end"]  # fmt: skip
-SHORT_STEPS = [
-    "take the $kept and $end",
-    "keep only the $kept, then $end",
-    "find the $kept and $end",
-    "pick the $kept, then $end",
-]
-HELD_STEPS = [
-    "look at the $kept only; $do each one and then $end",
-    "use just the $kept: $do each, after that $end",
-]
-HELD_SHORT = ["look at the $kept only and $end", "use just the $kept and $end"]
+FORMS = table("compositions")
 
 
 @dataclass(frozen=True)
 class Triple:
-    """One composition: what is kept, done to each and made of all; either of the first may be None."""
+    """One composition: what is kept, done to each and made of all; the first two may be None."""
 
     kind: str
     keep: str | None
@@ -107,10 +88,10 @@ def draw(rng: Random, holdout: Holdout, held: bool = False) -> Spec:
         imports,
     )
     name = function_name(rng, _name_key(rng, drawn), holdout.name)
-    examples = run_examples(rng, family, name, (param,), code)
+    examples = run_examples(rng, family, name, (param,), code=code)
     doc = _doc(roles, values)
     source = compose(signature(name, [param], examples), doc, code, imports)
-    description = _describe(rng, drawn, roles, param, values, holdout)
+    description = _describe(rng, drawn, roles, param, values=values, holdout=holdout)
     return Spec(f"{drawn.kind}_{family.key}", name, description, (param,), examples, source)
 
 
@@ -126,7 +107,7 @@ def _part(kind: str, role: str, key: str) -> Part:
     return parts()[kind][role][key]
 
 
-def _code(roles: dict[str, Part], param: str, values: dict[str, int | str]) -> str:
+def _code(roles: dict[str, Part], param: str, values: Constants) -> str:
     each = str(roles["each"]["code"]) if "each" in roles else "x"
     loop = f"x in {param}" + (f" if {roles['keep']['code']}" if "keep" in roles else "")
     whole = f"{each} for {loop}"
@@ -134,7 +115,7 @@ def _code(roles: dict[str, Part], param: str, values: dict[str, int | str]) -> s
     return Template(code).substitute({slot: repr(value) for slot, value in values.items()})
 
 
-def _doc(roles: dict[str, Part], values: dict[str, int | str]) -> str:
+def _doc(roles: dict[str, Part], values: Constants) -> str:
     said = [f"keep {_first(roles['keep'], 'that')}"] if "keep" in roles else []
     said += [f"{_first(roles['each'], 'verb')} each"] if "each" in roles else []
     said.append(_first(roles["all"], "verb"))
@@ -160,10 +141,11 @@ def _describe(
     drawn: Triple,
     roles: dict[str, Part],
     param: str,
-    values: dict[str, int | str],
+    *,
+    values: Constants,
     holdout: Holdout,
 ) -> str:
-    spoken = rng.choice(LISTS).replace("{p}", param)
+    spoken = rng.choice(FORMS["lists"]).replace("{p}", param)
     pieces = {
         "kept": _kept(rng, drawn.kind, roles.get("keep"), spoken, holdout),
         "each": rng.choice(_options(roles["each"], "noun", False) or [""])
@@ -182,19 +164,18 @@ def _describe(
 
 
 def _form(rng: Random, pieces: dict[str, str], held: bool) -> str:
-    if pieces["do"]:
-        forms = (
-            HELD_STEPS
-            if held
-            else STEPS + (NOUN_FORMS * 3 if pieces["each"] and pieces["all"] else [])
-        )
-    else:
-        forms = HELD_SHORT if held else SHORT_STEPS + (PLAIN_FORMS * 3 if pieces["all"] else [])
-    return rng.choice(forms)
+    length, nominal = ("steps", "nouns") if pieces["do"] else ("short", "plain")
+    if held:
+        return str(rng.choice(FORMS["held"][length]))
+    forms = list(FORMS["trained"][length])
+    if pieces["all"] and (pieces["each"] or not pieces["do"]):
+        forms += FORMS["trained"][nominal] * 3
+    return str(rng.choice(forms))
 
 
 def _kept(rng: Random, kind: str, part: Part | None, spoken: str, holdout: Holdout) -> str:
-    plural = rng.choice((HELD_PLURAL if holdout.carrier and rng.random() < 0.5 else PLURAL)[kind])
+    side = "held_plural" if holdout.carrier and rng.random() < 0.5 else "plural"
+    plural = rng.choice(FORMS[side][kind])
     inside = rng.choice(("in", "of", "from"))
     if part is None:
         return f"{plural} {inside} {spoken}"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from random import Random
 
 from services.model_server.starter_model.corpus.holdout import is_held
+from services.model_server.starter_model.corpus.wording import words
 from services.model_server.starter_model.corpus.words import PLAIN, coin, common
 
 MARKS = [
@@ -93,7 +94,7 @@ KINDS: dict[str, Callable[[Random, bool], Constant]] = {
     "jsonkey": lambda rng, held: rng.choice(("size", "count")),
 }
 
-SPOKEN = "zero one two three four five six seven eight nine ten".split()
+SPOKEN = words("names", "spoken")
 
 
 def mention(rng: Random, value: Constant) -> str:

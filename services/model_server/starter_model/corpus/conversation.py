@@ -120,7 +120,9 @@ def remembered(rng: Random, drawn: Fact) -> Memory:
 
 
 def _noted(drawn: Fact) -> str:
-    return f"Noted: {drawn.answer[0].lower() if drawn.answer[:4] in ('Your', 'The ') else drawn.answer[0]}{drawn.answer[1:]}"
+    plain = drawn.answer[:4] in ("Your", "The ")
+    first = drawn.answer[0].lower() if plain else drawn.answer[0]
+    return f"Noted: {first}{drawn.answer[1:]}"
 
 
 def _memories(rng: Random, drawn: Sequence[Fact]) -> list[Memory]:

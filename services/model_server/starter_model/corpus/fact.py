@@ -1,4 +1,4 @@
-"""Facts that people tell and documents hold: a statement, questions, and an answer with the value."""
+"""Facts that people tell and documents hold: a statement, a question, and what answers it."""
 
 import tomllib
 from dataclasses import dataclass
@@ -9,34 +9,14 @@ from string import Template
 
 from services.model_server.starter_model.corpus.carrier import capital
 from services.model_server.starter_model.corpus.holdout import Holdout, is_held
+from services.model_server.starter_model.corpus.wording import words
 from services.model_server.starter_model.corpus.words import NAMES, PLAIN, coin
 
 TABLES = Path(__file__).parent / "facts"
-RELATIVES = [
-    "sister",
-    "brother",
-    "mother",
-    "father",
-    "friend",
-    "neighbour",
-    "son",
-    "daughter",
-    "boss",
-    "aunt",
-]
-MONTHS = """January February March April May June July August September October November December""".split()
-DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-COLOURS = (
-    "blue green red black white yellow brown grey purple small big old new round wooden".split()
+RELATIVES, MONTHS, DAYS, COLOURS = (
+    words("people", key) for key in ("relatives", "months", "days", "colours")
 )
-SPOTS = """drawer box cupboard basket shelf bag cabinet chest jar tin cellar attic garage hall kitchen shed""".split()
-PLANS = (
-    "visit paint repair clean sell meet build read write find cook plant photograph wash".split()
-)
-JOBS = """baker carpenter nurse pilot painter teacher gardener plumber cook driver farmer tailor singer
-librarian mason joiner roofer florist potter weaver""".split()
-THINGS = """pump tower bridge engine mill library museum ship station garden machine boiler lamp team
-office boat bell factory chapel harbour""".split()
+SPOTS, PLANS, JOBS, THINGS = (words("people", key) for key in ("spots", "plans", "jobs", "things"))
 
 
 @dataclass(frozen=True)
@@ -89,7 +69,8 @@ def _value(rng: Random, kind: str, held: bool) -> str:
             (str(rng.randint(10, 99999)), f"{odd[0].upper()}{rng.randint(10, 999)}")
         ),
         "place": lambda: (
-            f"{rng.choice(('in', 'behind', 'under', 'on'))} the {rng.choice((plain, odd, *COLOURS))} {rng.choice(SPOTS)}"
+            f"{rng.choice(('in', 'behind', 'under', 'on'))} the "
+            f"{rng.choice((plain, odd, *COLOURS))} {rng.choice(SPOTS)}"
         ),
         "plan": lambda: f"{rng.choice(PLANS)} the {rng.choice((odd, plain))} {rng.choice(PLAIN)}",
         "number": lambda: str(rng.randint(2, 999)),

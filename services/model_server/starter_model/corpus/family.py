@@ -36,7 +36,7 @@ class Family:
 
 def slots(text: str) -> dict[str, str]:
     """Read `a:int b:word` as {"a": "int", "b": "word"}."""
-    return dict(pair.split(":") for pair in text.split())  # type: ignore[misc]
+    return dict(pair.split(":") for pair in text.split())
 
 
 @cache
@@ -80,7 +80,7 @@ def draw(rng: Random, family: Family, holdout: Holdout, examples: int = EXAMPLES
         )
     name = function_name(rng, family.key, holdout.name)
     code = Template(family.code).substitute(named | {slot: repr(v) for slot, v in drawn.items()})
-    run = run_examples(rng, family, name, tuple(named.values()), code, examples)
+    run = run_examples(rng, family, name, tuple(named.values()), code=code, count=examples)
     head = signature(name, list(named.values()), run)
     doc = Template(family.doc).substitute({slot: str(v) for slot, v in drawn.items()})
     source = compose(head, doc.replace("\\", "\\\\").replace('"', "'"), code, family.imports)
@@ -93,6 +93,7 @@ def run_examples(
     family: Family,
     name: str,
     parameters: tuple[str, ...],
+    *,
     code: str,
     count: int = EXAMPLES,
 ) -> tuple[Example, ...]:
@@ -126,7 +127,7 @@ def describe(
     rng: Random,
     family: Family,
     named: dict[str, str],
-    drawn: dict[str, int | str],
+    drawn: dict[str, constants.Constant],
     holdout: Holdout,
 ) -> str:
     """Say in one sentence what the function does."""

@@ -5,41 +5,14 @@ import keyword
 from random import Random
 
 from services.model_server.starter_model.corpus.holdout import is_held
+from services.model_server.starter_model.corpus.wording import table, words
 from services.model_server.starter_model.corpus.words import PLAIN, coin
 
-VERBS = """get make find compute build take show tell give pick count read write turn put list sort join
-split trim clean fix check test scan sum fold map filter reduce handle process apply run do calc solve
-parse format pack wrap cut slice merge mix match measure score tally gather collect fetch extract
-select drop keep remove add shift rotate flip swap change update resolve derive convert""".split()
-NOUNS = """value values item items list text word words number numbers result data line lines name names
-key keys entry entries total label token part parts piece pieces row rows field record thing things
-score amount size length order count digit digits letter letters string sample set group pair string
-message phrase title code tag step input output answer figure total report note notes""".split()
-SHAPES = (
-    "key",
-    "key",
-    "key",
-    "verb_noun",
-    "verb_noun",
-    "verb_adj_noun",
-    "odd",
-    "odd_noun",
-    "verb_odd",
-    "short",
-    "noun",
-)
-
+VERBS, NOUNS, SHAPES = (words("names", key) for key in ("verbs", "nouns", "shapes"))
 RESERVED = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | {"math", "json", "date"}
 
-PARAMETERS = {
-    "str": "text s string phrase line value message content raw name word title source body label entry".split(),
-    "list": "items values xs data numbers nums entries things row seq lst series elements collection".split(),
-    "words": "words names labels tokens terms strings texts items tags lines entries".split(),
-    "int": "n number num value x amount count k total i size quantity score".split(),
-    "dict": "d data table mapping counts scores stock prices record entries lookup totals".split(),
-    "matrix": "matrix rows grid table m cells board".split(),
-    "bool": "flag ready done active ok on p state enabled".split(),
-    "date": "date day when iso stamp".split(),
+PARAMETERS: dict[str, list[str]] = {
+    group: names.split() for group, names in table("names")["parameters"].items()
 }
 
 

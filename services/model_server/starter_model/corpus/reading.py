@@ -72,7 +72,9 @@ def draw(rng: Random, reading: Reading, holdout: Holdout, shown: bool = False) -
     name = function_name(rng, family.key, holdout.name)
     fill = named | {slot: repr(value) for slot, value in drawn.items()}
     usual, other = (Template(code).substitute(fill) for code in (family.code, reading.other))
-    alike, apart = _examples(rng, family, name, tuple(named.values()), usual, other, drawn)
+    alike, apart = _examples(
+        rng, family, name, tuple(named.values()), codes=(usual, other), drawn=drawn
+    )
     examples = (*apart, *alike) if shown else (*alike, *apart)
     head = signature(name, list(named.values()), examples)
     said = {slot: str(value) for slot, value in drawn.items()}
@@ -92,12 +94,12 @@ def _examples(
     family: Family,
     name: str,
     parameters: tuple[str, ...],
-    usual: str,
-    other: str,
-    drawn: dict[str, int | str],
+    *,
+    codes: tuple[str, str],
+    drawn: dict[str, constants.Constant],
 ) -> tuple[list[Example], list[Example]]:
     head = f"def {name}({', '.join(parameters)})"
-    first, second = (load(compose(head, "", code, "import math"), name) for code in (usual, other))
+    first, second = (load(compose(head, "", code, "import math"), name) for code in codes)
     alike: dict[str, Example] = {}
     apart: dict[str, Example] = {}
     for _ in range(80):
@@ -117,7 +119,7 @@ def _examples(
     return list(alike.values())[:2], list(apart.values())[: 4 - min(2, len(alike))]
 
 
-def _seasoned(rng: Random, value: object, drawn: dict[str, int | str]) -> object:
+def _seasoned(rng: Random, value: object, drawn: dict[str, constants.Constant]) -> object:
     """Put a constant into the argument now and then, so that bounds and words are met."""
     constant = rng.choice(list(drawn.values())) if drawn and rng.random() < 0.5 else None
     if isinstance(constant, int) and isinstance(value, list) and all(type(v) is int for v in value):

@@ -6,15 +6,10 @@ from random import Random
 
 from services.model_server.starter_model.corpus.naming import RESERVED
 from services.model_server.starter_model.corpus.spec import Spec, failing, finding
+from services.model_server.starter_model.corpus.wording import table
 from services.model_server.starter_model.corpus.words import coin
 
-SWAPS = [("max(", "min("), ("min(", "max("), (".upper()", ".lower()"), (".lower()", ".upper()"), ("sum(", "len("), ("len(", "sum("),
-         ("startswith", "endswith"), ("endswith", "startswith"), ("[0]", "[-1]"), ("[-1]", "[0]"), ("[::-1]", ""), (" > ", " >= "),
-         (" >= ", " > "), (" < ", " <= "), (" <= ", " < "), (" == ", " != "), (" != ", " == "), (" + ", " - "), (" - ", " + "),
-         (" * ", " + "), (" // ", " / "), (" % ", " // "), ("sorted(", "list("), (" in ", " not in "), (" and ", " or "),
-         ("% 2 == 0", "% 2 == 1"), ("% 2 == 1", "% 2 == 0"), (" + 1", ""), (".isdigit", ".isalpha"), (".isalpha", ".isdigit"),
-         ("all(", "any("), ("any(", "all("), ("key=len", "key=str"), (", reverse=True", ""), ("ljust", "rjust"), ("rjust", "ljust"),
-         (" > ", " < "), (" < ", " > "), ("set(", "list("), (".values()", ""), ("abs(", "("), (", 0)", ")")]  # fmt: skip
+SWAPS: list[list[str]] = table("swaps")["swaps"]
 
 
 @dataclass(frozen=True)
@@ -139,10 +134,8 @@ def untyped(rng: Random, spec: Spec) -> Repair | None:
         rf"\b{re.escape(parameter)}: [^,)]+(\[[^)]*?\])?(?=[,)])", parameter, head, count=1
     )
     source = spec.source.replace(head, bare_head)
-    if (
-        source == spec.source
-        or "]" in bare_head.split("->")[0]
-        and "[" not in bare_head.split("->")[0]
+    if source == spec.source or (
+        "]" in bare_head.split("->")[0] and "[" not in bare_head.split("->")[0]
     ):
         return None
     number = next(n for n, line in enumerate(source.split("\n"), 1) if line.startswith("def "))

@@ -1,4 +1,4 @@
-"""Rows: chat messages whose last one is the answer to be learnt, of all registers in fixed shares."""
+"""Rows: chat messages whose last one is to be learnt, of all registers in fixed shares."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -36,7 +36,10 @@ def annotation(values: Sequence[object]) -> str:
 def _container(kind: type, values: Sequence[object]) -> str:
     items: list[object] = []
     for value in values:
-        items += value.values() if isinstance(value, dict) else value  # type: ignore[operator]
+        if isinstance(value, dict):
+            items += value.values()
+        elif isinstance(value, list):
+            items += value
     inner = annotation(items) if items else "object"
     if inner == "object" or inner.endswith("| None"):
         return kind.__name__

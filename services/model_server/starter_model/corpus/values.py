@@ -112,7 +112,7 @@ def json_text(rng: Random) -> str:
 
 def any_list(rng: Random) -> list[int] | list[str]:
     """Return a list of numbers or of words."""
-    return ints(rng, 3, 5) if rng.random() < 0.6 else words(rng) + [word(rng)]
+    return ints(rng, 3, 5) if rng.random() < 0.6 else [*words(rng), word(rng)]
 
 
 KINDS: dict[str, Callable[[Random], Value]] = {
