@@ -59,7 +59,7 @@ class RunscSandbox:
 
     def alive(self) -> bool:
         """False once it has ended by itself."""
-        return self._process.poll() is None
+        return self._process.poll() is None and self._memory.bytes_in_use() > 0
 
     def memory_bytes(self) -> int:
         """Memory in use on behalf of the guest now; 0 where it is gone."""

@@ -52,6 +52,7 @@ async def test_the_next_executor_removes_what_a_killed_one_left(
     async with open_channel(first.address) as channel:
         call = SandboxCaller(channel).stub.Execute(SandboxCaller.request(SLEEP, wall=60))
         await _busy(first.address)
+        await asyncio.sleep(1)  # by now the guest has its request, and would not see us hang up
         first.stop(signal.SIGKILL)
         call.cancel()
     left = first.sandbox_dirs()
@@ -164,9 +165,9 @@ async def test_an_unusable_gvisor_is_never_used(directory: Path, script: str, re
         error = await _refusal(process.address)
         assert isinstance(error, Unavailable)
         assert error.reason == reason
-        assert process.sandbox_dirs() == set()
     finally:
         process.stop()
+    assert process.sandbox_dirs() == set()
 
 
 async def test_it_recovers_once_gvisor_is_there(runsc: Path, directory: Path) -> None:
