@@ -28,36 +28,56 @@ from shared.settings import load
 from shared.sqlite import Database
 
 
+class Neighbours:
+    """Channels and clients to the services that this one calls."""
+
+    def __init__(self, settings: TrainerSettings) -> None:
+        self._settings = settings
+        self._supervisor = open_channel(settings.supervisor_address)
+        self._toolforge = open_channel(settings.toolforge_address)
+        self._sandbox = open_channel(settings.sandbox_address)
+        self._backend = OllamaModels(
+            settings.ollama_host, settings.quantize, settings.model_seconds, settings.create_seconds
+        )
+
+    def parts(self, catalogue: Catalogue, database: Database) -> Parts:
+        """Adapters and stores put together."""
+        settings = self._settings
+        arbiter = GrpcArbiter(self._supervisor, settings.supervisor_address)
+        source = GrpcGoldenSource(
+            arbiter,
+            toolforge=(self._toolforge, settings.toolforge_address),
+            supervisor=(self._supervisor, settings.supervisor_address),
+        )
+        runner = SandboxCodeRunner(self._sandbox, settings.sandbox_address)
+        evaluation = Evaluation(
+            self._backend, runner, settings.evaluation_parallel, settings.answer_tokens
+        )
+        return Parts(
+            runs=SqliteRuns(database),
+            datasets=DatasetStore(settings.data_dir / "datasets"),
+            source=source,
+            catalogue=catalogue,
+            arbiter=arbiter,
+            backend=self._backend,
+            evaluation=evaluation,
+            settings=settings,
+        )
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._backend.close()
+        for channel in (self._supervisor, self._toolforge, self._sandbox):
+            await channel.close()
+
+
 async def main(settings: TrainerSettings) -> None:
     """Puts the service together and serves until it is told to stop."""
     catalogue = Catalogue.read(settings.bases)
     database = Database(settings.data_dir / "trainer.sqlite", [Ledger.MIGRATION, MIGRATION])
     await database.open()
-    addresses = (settings.supervisor_address, settings.toolforge_address, settings.sandbox_address)
-    supervisor, toolforge, sandbox = channels = [open_channel(address) for address in addresses]
-    backend = OllamaModels(
-        settings.ollama_host, settings.quantize, settings.model_seconds, settings.create_seconds
-    )
-    arbiter = GrpcArbiter(supervisor, settings.supervisor_address)
-    parts = Parts(
-        runs=SqliteRuns(database),
-        datasets=DatasetStore(settings.data_dir / "datasets"),
-        source=GrpcGoldenSource(
-            arbiter,
-            toolforge=(toolforge, settings.toolforge_address),
-            supervisor=(supervisor, settings.supervisor_address),
-        ),
-        catalogue=catalogue,
-        arbiter=arbiter,
-        backend=backend,
-        evaluation=Evaluation(
-            backend,
-            SandboxCodeRunner(sandbox, settings.sandbox_address),
-            settings.evaluation_parallel,
-            settings.answer_tokens,
-        ),
-        settings=settings,
-    )
+    neighbours = Neighbours(settings)
+    parts = neighbours.parts(catalogue, database)
     scheduler = Scheduler(parts.runs, Pipeline(parts))
     servicer = TrainerServicer(parts, scheduler, database)
 
@@ -70,9 +90,7 @@ async def main(settings: TrainerSettings) -> None:
 
     async def on_drain() -> None:
         await scheduler.stop()
-        await backend.close()
-        for channel in channels:
-            await channel.close()
+        await neighbours.close()
         await database.close()
 
     await serve(settings, trainer_pb2.DESCRIPTOR, register, ready=ready, on_drain=on_drain)

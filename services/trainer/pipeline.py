@@ -27,6 +27,7 @@ from shared.errors import BatosError, FailedPrecondition
 _log = structlog.get_logger()
 _EXPECTED_SECONDS = 300.0  # told to those who wait for the GPU
 _MOST_STALE_CLAIMS = 3
+_MOST_TAKES = 10
 
 
 class Pipeline:
@@ -39,7 +40,7 @@ class Pipeline:
     async def drive(self, run: TrainingRun) -> None:
         """Ends the run one way or another; only cancelling leaves it where it stands."""
         try:
-            await self._drive(run)
+            await self._drive(await self._taken_up(run))
         except BatosError as error:
             await self.end(run.id, TrainingState.FAILED, error.reason, error.message)
         except Exception as error:
@@ -47,6 +48,15 @@ class Pipeline:
             words = f"a defect of the Trainer: {type(error).__name__}: {error}"
             await self.end(run.id, TrainingState.FAILED, "INTERNAL", words)
         await self._clear(await self._parts.runs.get(run.id))
+
+    async def _taken_up(self, run: TrainingRun) -> TrainingRun:
+        """A run that brings the service down each time must not do so for ever."""
+        if run.takes >= _MOST_TAKES:
+            raise FailedPrecondition(
+                f"it was interrupted {run.takes} times", reason="INTERRUPTED_TOO_OFTEN"
+            )
+        words = "taken up again where it stands" if run.takes else "taken up"
+        return await self._parts.runs.save(replace(run, takes=run.takes + 1), words)
 
     async def end(self, run_id: str, state: TrainingState, reason: str, failure: str) -> None:
         """Ends a run that is still open as FAILED or CANCELLED, and clears up after it."""
@@ -85,6 +95,7 @@ class Pipeline:
             async with kept(
                 self._parts.arbiter, lease, since, margin=settings.lease_margin_seconds, alive=alive
             ) as held:
+                run = await self._begun(run, held)
                 await _while_held(held, self._under_lease(run, base, persona, worker, held))
 
     @contextlib.asynccontextmanager
@@ -136,13 +147,16 @@ class Pipeline:
             except FailedPrecondition as error:
                 stale = error
                 run = await self._parts.runs.save(replace(run, lease_epoch=run.lease_epoch + 1))
-                continue
-            if run.state is TrainingState.WAITING_FOR_GPU:
-                run = run.moved_to(TrainingState.TRAINING)
-            words = f"the GPU lease is held, fencing token {lease.token}"
-            return await self._parts.runs.save(run, words), lease, since
+            else:
+                return run, lease, since
         assert stale is not None, "the loop ends early only by returning"
         raise stale
+
+    async def _begun(self, run: TrainingRun, held: HeldLease) -> TrainingRun:
+        if run.state is TrainingState.WAITING_FOR_GPU:
+            run = run.moved_to(TrainingState.TRAINING)
+        words = f"the GPU lease is held, fencing token {held.token}"
+        return await self._parts.runs.save(run, words)
 
     async def _under_lease(
         self,

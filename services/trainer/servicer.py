@@ -43,6 +43,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         self._scheduler = scheduler
         self._database = database
         self._ledger = Ledger(database)
+        self._starting = asyncio.Lock()  # a request sent twice at once must not begin two runs
 
     async def BuildDataset(
         self, request: pb.BuildDatasetRequest, context: Context
@@ -64,16 +65,9 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     ) -> pb.StartTrainingRunResponse:
         """Accepts a run."""
         _require_persona(request.persona)
-        first = await self._ledger.replay("StartTrainingRun", request, pb.StartTrainingRunResponse)
-        if first:
-            run_id = parse(first.training_run.name, "trainingRuns")
-            return pb.StartTrainingRunResponse(
-                training_run=run_message(await self._parts.runs.get(run_id))
-            )
-        run = await self._new_run(request)
-        answer = pb.StartTrainingRunResponse(training_run=run_message(run))
-        await self._scheduler.submit(run, lambda c: record(c, "StartTrainingRun", request, answer))
-        return answer
+        async with self._starting:
+            run = await self._first_run(request) or await self._new_run(request)
+        return pb.StartTrainingRunResponse(training_run=run_message(run))
 
     async def GetTrainingRun(
         self, request: pb.GetTrainingRunRequest, context: Context
@@ -123,6 +117,13 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
             )
         return pb.CancelTrainingRunResponse(training_run=run_message(run))
 
+    async def _first_run(self, request: pb.StartTrainingRunRequest) -> TrainingRun | None:
+        """The run that this very request began before, as it stands now."""
+        first = await self._ledger.replay("StartTrainingRun", request, pb.StartTrainingRunResponse)
+        if first is None:
+            return None
+        return await self._parts.runs.get(parse(first.training_run.name, "trainingRuns"))
+
     async def _new_run(self, request: pb.StartTrainingRunRequest) -> TrainingRun:
         """Everything that can be refused at once is refused here, before anything is kept."""
         engine = request.engine or self._parts.settings.engine
@@ -135,7 +136,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         )
         if request.dataset:
             await self._check_dataset(request.dataset, persona.name)
-        return TrainingRun(
+        run = TrainingRun(
             id=new_id(),
             persona=persona.name,
             base=base.name,
@@ -143,6 +144,9 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
             hyperparameters=parameters,
             dataset=request.dataset,
         )
+        answer = pb.StartTrainingRunResponse(training_run=run_message(run))
+        await self._scheduler.submit(run, lambda c: record(c, "StartTrainingRun", request, answer))
+        return run
 
     async def _check_dataset(self, name: str, persona: str) -> None:
         card = await self._parts.datasets.card(parse(name, "datasets", "dataset"))

@@ -73,7 +73,8 @@ class TrainingRun:
     """One fine-tune as it stands.
 
     `dataset` and `model` are empty until there are any; `reason` is a word for programs beside
-    the sentence `failure`; `lease_epoch` counts the leases that the run has claimed.
+    the sentence `failure`; `lease_epoch` counts the leases that ran out before they could be
+    used again; `takes` how often the run was begun or, after an interruption, taken up again.
     """
 
     id: str
@@ -91,6 +92,7 @@ class TrainingRun:
     reason: str = ""
     generation: int = 0
     lease_epoch: int = 0
+    takes: int = 0
     created_at: float = field(default_factory=time.time)
 
     @property

@@ -5,6 +5,7 @@ The tests share one set of services and come in this order, as the last ones cha
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 
@@ -89,6 +90,33 @@ async def test_cancel_ends_the_worker_and_frees_the_gpu(neighbourhood: Neighbour
         assert first.state == again.state == trainer_pb2.TRAINING_STATE_CANCELLED
         assert again.failure == "stopped by its owner"
     await assert_incumbent_stays(neighbourhood)
+
+
+async def test_runs_are_listed_repeated_and_watched_on(neighbourhood: Neighbourhood) -> None:
+    request = trainer_pb2.StartTrainingRunRequest(request_id=request_id(), persona="BABS")
+    answers = await asyncio.gather(
+        *(neighbourhood.trainer.StartTrainingRun(request) for _ in range(4))
+    )
+    (name,) = {answer.training_run.name for answer in answers}
+    request.persona = "ROBIN"
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await neighbourhood.trainer.StartTrainingRun(request)
+    assert from_rpc_error(refused.value).reason == "REQUEST_ID_REUSED"
+
+    await neighbourhood.end(name)
+    events = [event async for event in neighbourhood.events(name)]
+    later = trainer_pb2.WatchTrainingRunRequest(name=name, after_sequence=2)
+    assert [e.event async for e in neighbourhood.trainer.WatchTrainingRun(later)] == events[2:]
+
+    names, token = [], ""
+    while not names or token:
+        page = await neighbourhood.trainer.ListTrainingRuns(
+            trainer_pb2.ListTrainingRunsRequest(page_size=2, page_token=token)
+        )
+        names += [run.name for run in page.training_runs]
+        token = page.next_page_token
+    assert names == sorted(set(names), reverse=True)
+    assert names[0] == name
 
 
 @pytest.mark.slow
