@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 
 from batos.memory.v1 import memory_pb2, memory_pb2_grpc
 
-from services.memory.directory_lock import DirectoryLock
 from services.memory.lancedb_store import LancedbStore
 from services.memory.pending_purges import PendingPurges
 from services.memory.scrapbook import Scrapbook
@@ -16,6 +15,7 @@ from services.memory.upkeep import Upkeep
 from services.memory.wordllama_embedder import WordllamaEmbedder
 from services.memory.writer import Writer
 from shared import logs, process, server
+from shared.directory_lock import DirectoryLock
 from shared.ledger import Ledger
 from shared.settings import load
 from shared.sqlite import Database

@@ -1,10 +1,11 @@
 """Settings of Memory, from BATOS_MEMORY_* variables."""
 
-from typing import Literal
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import SettingsConfigDict
 
+from services.memory.wordllama_embedder import Dimension
 from shared.settings import ServiceSettings
 
 
@@ -16,7 +17,7 @@ class MemorySettings(ServiceSettings):
     listen: str = Field(
         "127.0.0.1:50051", description="host:port to serve gRPC on; port 0 picks one"
     )
-    embedder_dimension: Literal[64, 128, 256] = Field(
+    embedder_dimension: Annotated[Dimension, BeforeValidator(int)] = Field(
         256, description="length of the built-in embedder's vectors; fixed once memories are kept"
     )
     upkeep_seconds: float = Field(

@@ -10,7 +10,7 @@ from batos.memory.v1.memory_pb2_grpc import MemoryServiceStub
 from shared.channel import open_channel
 from tests.integration.memory.memory_process import MemoryProcess, batch, send
 
-ROUNDS = 4
+ROUNDS = 3
 BATCHES = 12
 SIZE = 20
 
@@ -26,9 +26,8 @@ def _requests(round_number: int) -> list[pb.CreateEpisodesRequest]:
     ]
 
 
-async def _ingest_and_kill(data_dir: Path, requests, moment: random.Random):
+async def _ingest_and_kill(memory: MemoryProcess, requests, moment: random.Random):
     """Sends batches until the process is killed; returns what was acknowledged."""
-    memory = MemoryProcess(data_dir, BATOS_MEMORY_UPKEEP_SECONDS="0.1")
     kill_after = moment.randrange(1, BATCHES)
     acknowledged: dict[str, list[str]] = {}
     async with open_channel(memory.address) as channel:
@@ -46,8 +45,7 @@ async def _ingest_and_kill(data_dir: Path, requests, moment: random.Random):
     return acknowledged
 
 
-async def _retry_and_check(data_dir: Path, requests, acknowledged, total: int) -> None:
-    memory = MemoryProcess(data_dir)
+async def _retry_and_check(memory: MemoryProcess, requests, acknowledged, total: int) -> None:
     async with open_channel(memory.address) as channel:
         stub = MemoryServiceStub(channel)
         answers = await send(stub, *requests)
@@ -63,7 +61,6 @@ async def _retry_and_check(data_dir: Path, requests, acknowledged, total: int) -
                 pb.SearchRequest(namespace="people", query=text, somas=[soma], limit=100)
             )
             assert (row_id, text) in [(hit.record.id, hit.record.text) for hit in found.hits]
-    assert memory.stop() == 0
 
 
 def _some(requests, answers) -> list[tuple[str, str]]:
@@ -77,9 +74,12 @@ def _some(requests, answers) -> list[tuple[str, str]]:
 
 async def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(tmp_path: Path) -> None:
     moment = random.Random(7)
+    memory = MemoryProcess(tmp_path, BATOS_MEMORY_UPKEEP_SECONDS="0.1")
     for round_number in range(ROUNDS):
         requests = _requests(round_number)
-        acknowledged = await _ingest_and_kill(tmp_path, requests, moment)
+        acknowledged = await _ingest_and_kill(memory, requests, moment)
         assert acknowledged
+        memory = MemoryProcess(tmp_path, BATOS_MEMORY_UPKEEP_SECONDS="0.1")
         total = (round_number + 1) * BATCHES * SIZE
-        await _retry_and_check(tmp_path, requests, acknowledged, total)
+        await _retry_and_check(memory, requests, acknowledged, total)
+    assert memory.stop() == 0
