@@ -69,6 +69,8 @@ class Server:
             raise FailedPrecondition(
                 f"cannot listen on {listen}; is another process there?", reason="PORT_TAKEN"
             ) from error
+        # gRPC's own health servicer would begin with SERVING.
+        await self.health.set(False, "starting")
         await self._server.start()
         self.address = f"{listen.rpartition(':')[0]}:{port}"
         _log.info("serving", address=self.address)
