@@ -16,6 +16,7 @@ import uvicorn
 
 from services.model_server.app import build_app
 from services.model_server.library import Library
+from services.model_server.local_callers import is_local
 from services.model_server.model_store import ModelStore
 from services.model_server.preload import preload
 from services.model_server.scheduler import Scheduler
@@ -93,8 +94,13 @@ def _stop(server: uvicorn.Server) -> None:
 
 def _bind(settings: ModelServerSettings) -> socket.socket:
     host, _, port = settings.listen.rpartition(":")
+    host = host.strip("[]")
+    if not settings.allow_plaintext_beyond_loopback and not is_local(host):
+        variable = "BATOS_MODEL_SERVER_ALLOW_PLAINTEXT_BEYOND_LOOPBACK"
+        raise SystemExit(f"{settings.listen} can be reached by other machines: set {variable}=true")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host.strip("[]"), int(port)), backlog=128)
+        return socket.create_server((host, int(port)), family=family, backlog=128)
     except (OSError, ValueError) as error:
         raise SystemExit(f"cannot listen on {settings.listen}: {error}") from error
 

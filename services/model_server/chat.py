@@ -11,9 +11,9 @@ from services.model_server.errors import BadRequestError
 from services.model_server.generation import Outcome, generate
 from services.model_server.library import Library, Opened
 from services.model_server.prompt import (
+    answer_format,
     chat_call,
     openai_message,
-    response_format,
     with_defaults,
 )
 from services.model_server.requests import ChatRequest
@@ -39,7 +39,8 @@ async def chat(library: Library, request: ChatRequest) -> AsyncIterator[Line]:
         yield answer.empty("load", message=_EMPTY)
         return
     calls = ToolCalls()
-    async with aclosing(generate(library.answers, lease, chat_call(lease.runner, body))) as items:
+    call = chat_call(lease.runner, body, opened.template)
+    async with aclosing(generate(library.answers, lease, call)) as items:
         async for item in items:
             if isinstance(item, Outcome):
                 if finished := calls.finished():
@@ -57,7 +58,7 @@ def _body(opened: Opened, request: ChatRequest) -> dict[str, Any]:
     if not request.messages:
         return {}
     messages = with_defaults(opened, request.messages)
-    body = {"messages": [openai_message(m) for m in messages], **response_format(request.format)}
+    body = {"messages": [openai_message(m) for m in messages], **answer_format(request.format)}
     return {**body, "tools": request.tools} if request.tools else body
 
 

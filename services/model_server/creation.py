@@ -13,6 +13,7 @@ from typing import Any
 
 from services.model_server.errors import BadModelError, BadRequestError
 from services.model_server.gguf_export import export_gguf
+from services.model_server.go_template import go_template, is_go_template
 from services.model_server.load_check import check_loads
 from services.model_server.manifest import Manifest
 from services.model_server.model_details import describe
@@ -37,10 +38,17 @@ def create(store: ModelStore, request: CreateRequest, report: Report) -> None:
     changes = _changes(request)  # first, so that a wrong one fails before any step
     manifest = replace(_base(store, request, report), **changes)
     if not request.from_ or request.template:
-        check_loads(store.blobs.path(manifest.model_digest), manifest.template)
+        _check_works(store.blobs.path(manifest.model_digest), manifest.template)
     report("writing manifest")
     store.put(name, manifest)
     report("success")
+
+
+def _check_works(blob: Path, template: str) -> None:
+    if is_go_template(template):
+        go_template(template).render([{"role": "user", "content": "a"}])
+        template = ""
+    check_loads(blob, template)
 
 
 def _base(store: ModelStore, request: CreateRequest, report: Report) -> Manifest:

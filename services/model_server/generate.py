@@ -10,11 +10,12 @@ from services.model_server.answer import Answer, Line
 from services.model_server.chat import check_supported
 from services.model_server.errors import BadRequestError
 from services.model_server.generation import Outcome, generate
+from services.model_server.go_template import go_template, is_go_template
 from services.model_server.library import Library, Opened
 from services.model_server.prompt import (
+    answer_format,
     chat_call,
     openai_message,
-    response_format,
     with_defaults,
 )
 from services.model_server.requests import GenerateRequest, Message
@@ -54,14 +55,18 @@ def _check(opened: Opened, request: GenerateRequest) -> None:
         raise BadRequestError(f"{opened.stored.name} does not support insert")
     if request.raw and (request.template or request.system or request.context):
         raise BadRequestError("raw mode does not support template, system, or context")
-    if request.template or request.context:
-        raise BadRequestError("template and context are not supported in a request")
+    if request.context:
+        raise BadRequestError("context is not supported: use /api/chat")
+    if request.template:
+        if not is_go_template(request.template):
+            raise BadRequestError("a request's template must be a Go template")
+        go_template(request.template)  # raises here what is wrong with it
 
 
 def _call(
     runner: Runner, opened: Opened, request: GenerateRequest, sampling: dict[str, Any]
 ) -> Callable[[OnChunk], None]:
-    fields = {**response_format(request.format), **sampling}
+    fields = {**answer_format(request.format), **sampling}
     if request.raw:
         raw = {"prompt": request.prompt, **fields}
         return lambda on_chunk: runner.complete(raw, on_chunk)
@@ -69,7 +74,8 @@ def _call(
     if request.system:
         messages.insert(0, Message(role="system", content=request.system))
     turns = [openai_message(message) for message in with_defaults(opened, messages)]
-    return chat_call(runner, {"messages": turns, **fields})
+    template = request.template or opened.template
+    return chat_call(runner, {"messages": turns, **fields}, template)
 
 
 def _fields(text: str, thinking: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from services.model_server.duration import parse_keep_alive
 from services.model_server.errors import BadRequestError
+from services.model_server.go_template import is_go_template
 from services.model_server.model_file import ModelFile, model_file
 from services.model_server.model_store import ModelStore, StoredModel
 from services.model_server.options import Options
@@ -97,7 +98,7 @@ class Library:
             threads=self._settings.threads or _auto_threads(),
             embedding=embedding,
             pooling_known=opened.file.pooling_known,
-            chat_template="" if embedding else own,
+            chat_template="" if embedding or is_go_template(own) else own,
         )
 
     def _blob(self, stored: StoredModel) -> Path:

@@ -32,16 +32,17 @@ class LocalCallers:
 def _welcome(scope: Scope) -> bool:
     headers = Headers(scope=scope)
     origin = headers.get("origin")
-    if origin and not _is_local(urlsplit(origin).hostname or ""):
+    if origin and not is_local(urlsplit(origin).hostname or ""):
         return False
     address = (scope.get("server") or ("",))[0]
-    if not _is_local(address):
+    if not is_local(address):
         return True  # bound to the network on purpose: names are the network's business
     host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
-    return not host or _is_address(host) or _is_local(host)
+    return not host or _is_address(host) or is_local(host)
 
 
-def _is_local(host: str) -> bool:
+def is_local(host: str) -> bool:
+    """Whether a name or an address means this machine and cannot be reached from another."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     return _is_address(host) and ipaddress.ip_address(host).is_loopback

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from services.model_server.errors import BadRequestError
+from services.model_server.go_template import go_template, is_go_template
 from services.model_server.library import Opened
 from services.model_server.requests import Format, Message
 from services.model_server.runner import Chunk, OnChunk, Runner
@@ -48,20 +49,27 @@ def openai_message(message: Message) -> dict[str, Any]:
     return turn
 
 
-def response_format(wanted: Format) -> dict[str, Any]:
+def answer_format(wanted: Format) -> dict[str, Any]:
     """The fields that hold an answer to JSON, or to a JSON schema."""
     if not wanted:
         return {}
-    if wanted == "json":
-        return {"response_format": {"type": "json_object"}}
-    return {"response_format": {"type": "json_schema", "json_schema": {"schema": wanted}}}
+    return {"json_schema": {"type": "object"} if wanted == "json" else wanted}
 
 
-def chat_call(runner: Runner, request: dict[str, Any]) -> Callable[[OnChunk], None]:
+def chat_call(runner: Runner, request: dict[str, Any], template: str) -> Callable[[OnChunk], None]:
     """Chat, and where the prompt exceeds the context, forget the oldest turns until it fits.
 
-    System texts and the last turn stay; if these alone are too long, the error stays too.
+    System texts and the last turn stay; if these alone are too long, the error stays too. A
+    Go template is rendered here, a Jinja one by llama.cpp.
     """
+
+    def ask(messages: list[dict[str, Any]], on_chunk: OnChunk) -> None:
+        if is_go_template(template):
+            others = {name: value for name, value in request.items() if name != "messages"}
+            prompt = go_template(template).render(messages)
+            runner.complete({**others, "prompt": prompt}, on_chunk)
+        else:
+            runner.chat({**request, "messages": messages}, on_chunk)
 
     def call(on_chunk: OnChunk) -> None:
         messages = list(request["messages"])
@@ -74,7 +82,7 @@ def chat_call(runner: Runner, request: dict[str, Any]) -> Callable[[OnChunk], No
                 overflowed = can_retry and _is_overflow(chunk)
                 return overflowed or on_chunk(chunk)
 
-            runner.chat({**request, "messages": messages}, watch)
+            ask(messages, watch)
             if not overflowed or fewer is None:
                 return
             messages = fewer

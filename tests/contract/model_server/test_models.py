@@ -241,3 +241,19 @@ def test_a_cut_off_upload_leaves_nothing(server: ServerProcess) -> None:
     while list(blobs.glob(".*")):
         pass
     assert httpx.head(f"{server.url}/api/blobs/{digest}").status_code == 404
+
+
+def test_a_go_template_renders_the_same_prompt_as_jinja(client: ollama.Client) -> None:
+    turns = "{{ range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}"
+    template = turns + "<|im_start|>assistant\n"
+    client.create("go", from_="tiny", template=template)
+    plain = client.chat("tiny", messages=ASK, options=GREEDY)
+    rendered = client.chat("go", messages=ASK, options=GREEDY)
+    assert rendered.message.content == plain.message.content
+    assert rendered.prompt_eval_count == plain.prompt_eval_count
+    asked = client.generate("tiny", ASK[0]["content"], template=template, options=GREEDY)
+    assert asked.response == plain.message.content
+    with pytest.raises(ollama.ResponseError, match="template error"):
+        client.create("go", from_="tiny", template="{{ if .System }}")
+    assert client.show("go").template == template
+    client.delete("go")

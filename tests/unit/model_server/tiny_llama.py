@@ -95,6 +95,7 @@ def _config(tokenizer: Tokenizer) -> dict[str, Any]:
         "max_position_embeddings": 512,
         "rms_norm_eps": 1e-6,
         "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+        "initializer_range": 0.3,  # logits far enough apart for greedy choices to be stable
         "tie_word_embeddings": True,
         "eos_token_id": tokenizer.token_to_id("<|im_end|>"),
     }
@@ -110,11 +111,10 @@ def _tokenizer_config() -> dict[str, Any]:
 
 
 def _weights(config: dict[str, Any], seed: int) -> Tensors:
-    draw = np.random.default_rng(seed)
+    draw, spread = np.random.default_rng(seed), float(config["initializer_range"])
 
     def matrix(rows: int, columns: int) -> np.ndarray:
-        # logits far enough apart for greedy choices to be stable
-        return draw.normal(0, 0.3, (rows, columns)).astype(np.float32)
+        return draw.normal(0, spread, (rows, columns)).astype(np.float32)
 
     width, vocabulary = config["hidden_size"], config["vocab_size"]
     yield "model.embed_tokens.weight", matrix(vocabulary, width)
