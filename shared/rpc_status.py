@@ -13,6 +13,7 @@ DOMAIN = "batos"
 
 # The status travels in the trailing metadata, which gRPC caps at 8 KiB.
 _MESSAGE_CHARACTERS = 1500
+_NO_RETRY = ("grpc-retry-pushback-ms", "-1")
 
 _CODES: dict[type[errors.BatosError], int] = {
     errors.InvalidArgument: code_pb2.INVALID_ARGUMENT,
@@ -48,8 +49,16 @@ def to_status(error: errors.BatosError) -> status_pb2.Status:
 
 
 def to_grpc_status(error: errors.BatosError) -> Any:
-    """The error in the shape that `context.abort_with_status` takes (a grpc.Status)."""
-    return rpc_status.to_status(to_status(error))
+    """The error in the shape that `context.abort_with_status` takes (a grpc.Status).
+
+    A service that says UNAVAILABLE has decided so, often after waiting: gRPC's own retries are
+    then told to stop (gRFC A6), and the caller goes by RetryInfo. Lost connections carry no such
+    word and are retried.
+    """
+    status = rpc_status.to_status(to_status(error))
+    if isinstance(error, errors.Unavailable):
+        return status._replace(trailing_metadata=(*status.trailing_metadata, _NO_RETRY))
+    return status
 
 
 def from_rpc_error(error: grpc.RpcError) -> errors.BatosError:

@@ -19,10 +19,14 @@ class EchoServicer(memory_pb2_grpc.MemoryServiceServicer):
 
     def __init__(self) -> None:
         self.cancelled = asyncio.Event()
+        self.asked = 0
 
     async def GetStats(self, request, context):
+        self.asked += 1
         if request.namespace == "invalid":
             raise errors.InvalidArgument.of_field("namespace", "is wrong")
+        if request.namespace == "away":
+            raise errors.Unavailable("its model is away", retry_after=9)
         if request.namespace == "busy":
             raise errors.ResourceExhausted("full", retry_after=1.5, metadata={"queue": "8"})
         if request.namespace == "defect":

@@ -32,6 +32,14 @@ async def test_errors_cross_the_wire_with_their_details():
     assert (busy.retry_after, busy.metadata) == (1.5, {"queue": "8"})
 
 
+async def test_a_service_that_says_unavailable_is_asked_once():
+    async with echo_server() as (servicer, _, channel):
+        stub = memory_pb2_grpc.MemoryServiceStub(channel)
+        error = await failure(stub.GetStats(memory_pb2.GetStatsRequest(namespace="away")))
+    assert isinstance(error, errors.Unavailable)
+    assert (error.retry_after, servicer.asked) == (9, 1)
+
+
 async def test_a_defect_is_internal_and_keeps_its_text_to_itself():
     async with echo_server() as (_, _, channel):
         stub = memory_pb2_grpc.MemoryServiceStub(channel)
@@ -101,9 +109,7 @@ async def test_health_tells_the_truth_from_start_to_drain():
             request = health_pb2.HealthCheckRequest(service="batos.memory.v1.MemoryService")
             return (await stub.Check(request)).status
 
-        with pytest.raises(grpc.aio.AioRpcError) as unknown:
-            await status()
-        assert unknown.value.code() is grpc.StatusCode.NOT_FOUND
+        assert await status() == health_pb2.HealthCheckResponse.NOT_SERVING
         await server.health.set(True)
         assert await status() == health_pb2.HealthCheckResponse.SERVING
         await server.health.set(False, "its disk is gone")

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from services.memory.directory_lock import DirectoryLock
+from shared.directory_lock import DirectoryLock
 from shared.errors import FailedPrecondition
 
 
