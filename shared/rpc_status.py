@@ -55,7 +55,7 @@ def to_grpc_status(error: errors.BatosError) -> Any:
     then told to stop (gRFC A6), and the caller goes by RetryInfo. Lost connections carry no such
     word and are retried.
     """
-    status = rpc_status.to_status(to_status(error))
+    status: Any = rpc_status.to_status(to_status(error))
     if isinstance(error, errors.Unavailable):
         return status._replace(trailing_metadata=(*status.trailing_metadata, _NO_RETRY))
     return status
