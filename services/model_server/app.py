@@ -155,9 +155,14 @@ async def _version(_: Request) -> Response:
     return JSONResponse({"version": VERSION})
 
 
-async def _failed(_: Request, error: Exception) -> Response:
+async def _refused(_: Request, error: Exception) -> Response:
     status = error.status if isinstance(error, ModelServerError) else 500
     return JSONResponse({"error": str(error)}, status_code=status)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    log.error("request_failed", path=request.url.path, exc_info=error)
+    return JSONResponse({"error": "internal server error"}, status_code=500)
 
 
 async def _client_gone(request: Request, _: Exception) -> Response:
@@ -184,7 +189,7 @@ def build_app(library: Library) -> Starlette:
         Route("/api/copy", api.copy, methods=["POST"]),
         Route("/api/delete", api.delete, methods=["DELETE"]),
     ]
-    handlers = {ModelServerError: _failed, ClientDisconnect: _client_gone, Exception: _failed}
+    handlers = {ModelServerError: _refused, ClientDisconnect: _client_gone, Exception: _failed}
     return Starlette(
         routes=routes, exception_handlers=handlers, middleware=[Middleware(LocalCallers)]
     )

@@ -63,6 +63,9 @@ class LiveResponse:
                 await send({"type": "http.response.body", "body": b""})
             except ModelServerError as error:
                 await _send_error(send, error, started)
+            except Exception:
+                log.exception("request_failed")
+                await _send_error(send, ModelServerError("internal server error"), started)
 
 
 async def _send_error(send: Send, error: ModelServerError, started: bool) -> None:

@@ -5,6 +5,7 @@ A file that passed can be loaded by the server without danger to what else it se
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,7 @@ def check_loads(path: Path, template: str) -> None:
         child = subprocess.run(
             command,
             cwd=_ROOT,
+            env={**os.environ, "GGML_NO_BACKTRACE": "1"},  # else it calls a debugger
             input=template.encode(),
             capture_output=True,
             timeout=_TIMEOUT_SECONDS,

@@ -25,6 +25,7 @@ class Workers:
         future = loop.run_in_executor(self._pool, lambda: call(*args, **kwargs))
         self._running.add(future)  # type: ignore[arg-type]
         future.add_done_callback(self._running.discard)
+        future.add_done_callback(_mark_seen)
         return future
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -37,3 +38,9 @@ class Workers:
         if self._running:
             await asyncio.wait(self._running, timeout=max(0.0, deadline - time.monotonic()))
         return not self._running
+
+
+def _mark_seen(future: asyncio.Future[T]) -> None:
+    """Whoever asked may be gone; asyncio would complain of a failure that nobody looked at."""
+    if not future.cancelled():
+        future.exception()

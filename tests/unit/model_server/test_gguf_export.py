@@ -41,6 +41,9 @@ def load(path: Path) -> xllamacpp.Server:
     params.model.path = str(path)
     params.n_ctx, params.n_parallel, params.cpuparams.n_threads = 512, 1, 1
     params.verbosity = 0
+    # full precision throughout, so that only the exported weights decide
+    params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
+    params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     return xllamacpp.Server(params)
 
 
