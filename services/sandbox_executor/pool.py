@@ -187,13 +187,16 @@ class Pool:
             return await self._runtime.boot()
 
     def _give(self, sandbox: Sandbox) -> None:
-        """To whoever has waited longest, or to the ready ones."""
+        """To whoever has waited longest, or to the ready ones, unless those are enough already."""
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():
                 waiter.set_result(sandbox)
                 return
-        self._ready.append(sandbox)
+        if len(self._ready) < self._bounds.size and not self._closed:
+            self._ready.append(sandbox)
+        else:
+            self._retire(sandbox)
 
     def _refuse(self, error: BatosError) -> None:
         """Tells whoever has waited longest that there is nothing to be had."""

@@ -126,15 +126,17 @@ async def test_beyond_the_queue_callers_are_refused() -> None:
     await pool.close()
 
 
-async def test_a_cancelled_waiter_leaves_its_place_and_its_sandbox() -> None:
+@pytest.mark.parametrize("size", [0, 1])
+async def test_a_cancelled_waiter_leaves_its_place_and_no_surplus(size: int) -> None:
     runtime = CountingRuntime()
-    pool = await running(runtime, PoolBounds(size=0, running=1, queued=1, booting=1))
+    pool = Pool(runtime, PoolBounds(size=size, running=1, queued=1, booting=1), Heard())
     waiting = asyncio.create_task(_claim_and_leave(pool.claim))
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    await until(lambda: pool.busy_count == 0 and len(runtime.booted) == 1)
+    await until(lambda: pool.busy_count == 0 and len(runtime.booted) == 1 + size)
+    assert pool.ready_count == size
     await _claim_and_leave(pool.claim)
     await pool.close()
     assert all(sandbox.destroyed for sandbox in runtime.booted)
