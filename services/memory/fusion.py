@@ -53,7 +53,8 @@ def fuse(rows: Candidates, summaries: Candidates, named: frozenset[str], weights
     vector, text = spread(rows.similarities), share(rows.text_scores)
     base = weights.vector * vector + weights.text * text
     before, after = _neighbours(rows, base / (weights.vector + weights.text))
-    spoken = np.array([bool(words_of(name) & named) for name in rows.speakers], dtype=np.float64)
+    meant = {name: bool(words_of(name) & named) for name in set(rows.speakers)}
+    spoken = np.array([meant[name] for name in rows.speakers], dtype=np.float64)
     prior = (
         weights.soma * _soma_fit(rows, vector, text, _summary_fit(summaries))
         + weights.before * before

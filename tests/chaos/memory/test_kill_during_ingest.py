@@ -4,6 +4,7 @@ import asyncio
 import random
 from pathlib import Path
 
+import pytest
 from batos.memory.v1 import memory_pb2 as pb
 from batos.memory.v1.memory_pb2_grpc import MemoryServiceStub
 
@@ -72,6 +73,7 @@ def _some(requests, answers) -> list[tuple[str, str]]:
     return random.Random(1).sample(pairs, 5)
 
 
+@pytest.mark.slow
 async def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(tmp_path: Path) -> None:
     moment = random.Random(7)
     memory = MemoryProcess(tmp_path, BATOS_MEMORY_UPKEEP_SECONDS="0.1")
