@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,7 +28,7 @@ from services.memory.store import (
 )
 from services.memory.synced_tree import SyncedTree
 from services.memory.words import indexable
-from shared.errors import Aborted, FailedPrecondition
+from shared.errors import Aborted, FailedPrecondition, ResourceExhausted
 
 T = TypeVar("T")
 
@@ -39,8 +40,10 @@ _INDICES = {
     "id": BTree(),
     "content_hash": BTree(),
     "soma": BTree(),
+    "parent_id": BTree(),
 }
 _ATTEMPTS = 6
+_OPTIMIZE_ATTEMPTS = 2  # each costs a whole compaction; the caller has a better way
 
 
 class LancedbStore:
@@ -97,6 +100,7 @@ class LancedbStore:
     async def forget(self, selection: Selection) -> int:
         """See Store.forget."""
         result = await self._commit(lambda: self._table.delete(_selected(selection)))
+        await self._orphan(selection)
         return int(result.num_deleted_rows)
 
     async def members(self, selection: Selection) -> Sequence[tuple[str, str]]:
@@ -157,8 +161,9 @@ class LancedbStore:
     async def optimize(self) -> None:
         """See Store.optimize."""
         # Compacted files are synced before the versions that they replace are pruned.
-        await self._commit(lambda: self._table.optimize(cleanup_older_than=timedelta(days=7)))
-        await self._commit(lambda: self._table.optimize(cleanup_older_than=timedelta(minutes=5)))
+        for kept in (timedelta(days=7), timedelta(minutes=5)):
+            compact = partial(self._table.optimize, cleanup_older_than=kept)
+            await self._commit(compact, _OPTIMIZE_ATTEMPTS)
 
     async def purge(self) -> bool:
         """See Store.purge.
@@ -186,6 +191,13 @@ class LancedbStore:
                 lambda: self._table.update(updates_sql={"level": "level"}, where=same)
             )
 
+    async def _orphan(self, selection: Selection) -> None:
+        """Takes the parent from episodes whose summary is gone."""
+        below = col("namespace") == lit(selection.namespace)
+        below = below & col("parent_id").isin(list(selection.ids))
+        if selection.ids and (await self._rows(below, ["id"])).num_rows:
+            await self._commit(lambda: self._table.update({"parent_id": ""}, where=below))
+
     def _has_deletions(self) -> bool:
         return any((self._folder / "_deletions").glob("*"))
 
@@ -203,9 +215,9 @@ class LancedbStore:
         for row in distinct:
             self._speakers.setdefault(row["namespace"], set()).add(row["speaker"])
 
-    async def _commit(self, change: Callable[[], Awaitable[T]]) -> T:
+    async def _commit(self, change: Callable[[], Awaitable[T]], attempts: int = _ATTEMPTS) -> T:
         """Runs a change until no other commit is in its way, then syncs it."""
-        result = await _without_conflict(change)
+        result = await _without_conflict(change, attempts)
         await asyncio.to_thread(self._tree.sync)
         return result
 
@@ -235,11 +247,13 @@ class LancedbStore:
         )
 
 
-async def _without_conflict(change: Callable[[], Awaitable[T]]) -> T:
-    for attempt in range(_ATTEMPTS):
+async def _without_conflict(change: Callable[[], Awaitable[T]], attempts: int) -> T:
+    for attempt in range(attempts):
         try:
             return await change()
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
+            if "no space left" in str(error).lower():
+                raise ResourceExhausted("the disk is full", reason="DISK_FULL") from error
             if "conflict" not in str(error).lower():
                 raise
             await asyncio.sleep(0.02 * 2**attempt)

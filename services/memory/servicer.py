@@ -1,8 +1,9 @@
 """MemoryService on the wire: requests to the Scrapbook, answers kept for their request ids."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import grpc
 from batos.memory.v1 import memory_pb2 as pb
@@ -17,6 +18,7 @@ from shared.sqlite import Database
 
 A = TypeVar("A", bound=Message)
 Context = grpc.aio.ServicerContext[Any, Any]
+Acknowledgement = asyncio.Future[pb.CreateEpisodesResponse]
 
 # Batches of one stream that may be under way at once; they share commits.
 _PIPELINE = 8
@@ -29,39 +31,34 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
         self._scrapbook = scrapbook
         self._database = database
         self._ledger = Ledger(database)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._batches: set[asyncio.Task[pb.CreateEpisodesResponse]] = set()
 
     async def CreateSummary(
         self, request: pb.CreateSummaryRequest, context: Context
     ) -> pb.CreateSummaryResponse:
         """Stores one summary."""
-        first = await self._ledger.replay("CreateSummary", request, pb.CreateSummaryResponse)
-        if first is not None:
-            return first
-        record = await self._scrapbook.create_summary(
-            request.request_id, messages.summary_draft(request)
-        )
-        answer = pb.CreateSummaryResponse(summary=messages.record_message(record))
-        return await self._recorded("CreateSummary", request, answer)
+        async with self._turn_of(request.request_id):
+            first = await self._ledger.replay("CreateSummary", request, pb.CreateSummaryResponse)
+            if first is not None:
+                return first
+            record = await self._scrapbook.create_summary(
+                request.request_id, messages.summary_draft(request)
+            )
+            answer = pb.CreateSummaryResponse(summary=messages.record_message(record))
+            return await self._recorded("CreateSummary", request, answer)
 
     async def CreateEpisodes(
-        self,
-        request_iterator: AsyncIterator[pb.CreateEpisodesRequest],
-        context: Context,
+        self, request_iterator: AsyncIterator[pb.CreateEpisodesRequest], context: Context
     ) -> AsyncIterator[pb.CreateEpisodesResponse]:
         """Stores batches; reads on while earlier ones are being synced."""
-        answers: asyncio.Queue[asyncio.Task[pb.CreateEpisodesResponse] | None] = asyncio.Queue(
-            _PIPELINE
-        )
+        answers: asyncio.Queue[Acknowledgement | None] = asyncio.Queue(_PIPELINE)
         reader = asyncio.create_task(self._read(request_iterator, answers))
         try:
             while (answer := await answers.get()) is not None:
-                yield await answer
-            await reader  # raises what stopped it
+                yield await asyncio.shield(answer)
         finally:
             reader.cancel()
-            while not answers.empty():
-                if (left := answers.get_nowait()) is not None:
-                    left.cancel()
 
     async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:
         """Finds records."""
@@ -69,12 +66,13 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
 
     async def Forget(self, request: pb.ForgetRequest, context: Context) -> pb.ForgetResponse:
         """Removes records."""
-        first = await self._ledger.replay("Forget", request, pb.ForgetResponse)
-        if first is not None:
-            return first
-        forgotten = await self._scrapbook.forget(messages.selection(request))
-        answer = pb.ForgetResponse(forgotten_count=forgotten.count, purged=forgotten.purged)
-        return await self._recorded("Forget", request, answer)
+        async with self._turn_of(request.request_id):
+            first = await self._ledger.replay("Forget", request, pb.ForgetResponse)
+            if first is not None:
+                return first
+            forgotten = await self._scrapbook.forget(messages.selection(request))
+            answer = pb.ForgetResponse(forgotten_count=forgotten.count, purged=forgotten.purged)
+            return await self._recorded("Forget", request, answer)
 
     async def GetStats(self, request: pb.GetStatsRequest, context: Context) -> pb.GetStatsResponse:
         """Counts what is kept."""
@@ -83,46 +81,53 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
     async def _read(
         self,
         requests: AsyncIterator[pb.CreateEpisodesRequest],
-        answers: asyncio.Queue[asyncio.Task[pb.CreateEpisodesResponse] | None],
+        answers: asyncio.Queue[Acknowledgement | None],
     ) -> None:
         """Submits one batch after another, so that they are stored in their order."""
         try:
             async for request in requests:
-                answer = await self._begun(request)
-                await answers.put(asyncio.create_task(_awaited(answer)))
-        finally:
-            await answers.put(None)
+                submitted = asyncio.Event()
+                await answers.put(self._started(request, submitted))
+                await submitted.wait()
+        except Exception as error:  # the stream's own fault ends it, after what came before
+            broken: Acknowledgement = asyncio.get_running_loop().create_future()
+            broken.set_exception(error)
+            await answers.put(broken)
+        await answers.put(None)
 
-    async def _begun(
-        self, request: pb.CreateEpisodesRequest
-    ) -> Awaitable[pb.CreateEpisodesResponse]:
-        """Checks and submits a batch; what comes back is awaited for its acknowledgement."""
-        first = await self._ledger.replay("CreateEpisodes", request, pb.CreateEpisodesResponse)
-        if first is not None:
-            return _ready(first)
-        receipt = await self._scrapbook.submit(
-            request.request_id, request.namespace, messages.episode_drafts(request)
-        )
+    def _started(
+        self, request: pb.CreateEpisodesRequest, submitted: asyncio.Event
+    ) -> Acknowledgement:
+        """A task of its own: a cut stream stops no batch, and its answer is kept for the retry."""
+        batch = asyncio.create_task(self._acknowledged(request, submitted))
+        self._batches.add(batch)
+        batch.add_done_callback(self._batches.discard)
+        batch.add_done_callback(lambda _: submitted.set())
+        return batch
 
-        async def acknowledged() -> pb.CreateEpisodesResponse:
+    async def _acknowledged(
+        self, request: pb.CreateEpisodesRequest, submitted: asyncio.Event
+    ) -> pb.CreateEpisodesResponse:
+        async with self._turn_of(request.request_id):
+            first = await self._ledger.replay("CreateEpisodes", request, pb.CreateEpisodesResponse)
+            if first is not None:
+                return first
+            receipt = await self._scrapbook.submit(
+                request.request_id, request.namespace, messages.episode_drafts(request)
+            )
+            submitted.set()
             kept = await receipt
             answer = pb.CreateEpisodesResponse(
                 request_id=request.request_id, ids=kept.ids, duplicate_count=kept.duplicate_count
             )
             return await self._recorded("CreateEpisodes", request, answer)
 
-        return acknowledged()
+    def _turn_of(self, request_id: str) -> asyncio.Lock:
+        """A retry that overtakes its first attempt waits, and then gets the first answer."""
+        return self._locks.setdefault(request_id, asyncio.Lock())
 
     async def _recorded(self, method: str, request: Message, answer: A) -> A:
         # The rows are durable by now. Should the process die before this, a retry finds them by
         # their ids and hashes and gets the same ids.
         await self._database.write(lambda c: ledger.record(c, method, request, answer))
         return answer
-
-
-async def _ready(answer: A) -> A:
-    return answer
-
-
-async def _awaited(answer: Awaitable[A]) -> A:
-    return await answer

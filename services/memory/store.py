@@ -119,7 +119,10 @@ class Store(Protocol):
         ...
 
     async def forget(self, selection: Selection) -> int:
-        """Makes rows invisible; returns how many were there."""
+        """Makes rows invisible; returns how many were there.
+
+        Episodes whose summary goes have no parent from then on.
+        """
         ...
 
     async def members(self, selection: Selection) -> Sequence[tuple[str, str]]:
@@ -158,7 +161,10 @@ class Store(Protocol):
         ...
 
     async def optimize(self) -> None:
-        """Compacts, indexes new rows, and prunes versions that no reader needs."""
+        """Compacts, indexes new rows, and prunes versions that no reader needs.
+
+        Raises Aborted where mutations beside it kept getting in its way; nothing is lost.
+        """
         ...
 
     async def purge(self) -> bool:

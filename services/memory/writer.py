@@ -102,7 +102,7 @@ class Writer:
         self.commits += 1
 
     async def _commit(self, batches: Sequence[Batch]) -> Sequence[Receipt]:
-        rows = rows_of(batches)
+        rows = await asyncio.to_thread(rows_of, batches)  # hashes every text
         kept = await self._store.kept([row.id for row in rows], [row.content_hash for row in rows])
         fresh = distinct(rows, kept)
         records = await self._placed(fresh)

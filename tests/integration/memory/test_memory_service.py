@@ -79,6 +79,15 @@ async def test_a_repeated_request_gets_the_first_answer(stub, namespace: str) ->
     assert list(stats.namespaces) == []
 
 
+async def test_a_retry_that_overtakes_its_first_attempt_gets_the_same_answer(
+    stub, namespace: str
+) -> None:
+    said = batch([f"entry {n}" for n in range(200)], namespace=namespace)
+    answers = await asyncio.gather(*(send(stub, said) for _ in range(5)))
+    assert all(answer == answers[0] for answer in answers)
+    assert answers[0][0].duplicate_count == 0
+
+
 async def test_a_request_id_with_another_payload_is_refused(stub, namespace: str) -> None:
     said = batch(["once"], namespace=namespace)
     await send(stub, said)

@@ -134,6 +134,14 @@ class StoreConformance:
         assert await store.forget(Selection("people", soma="somas/1")) == 1
         assert set(await store.fetch([row.id for row in rows])) == {rows[2].id}
 
+    async def test_a_forgotten_summary_leaves_its_episodes_without_parent(
+        self, store: Store
+    ) -> None:
+        rows = await add(store, summary("s"), episode("a"))
+        assert rows[1].parent_id == rows[0].id
+        await store.forget(Selection("people", ids=(rows[0].id,)))
+        assert (await store.fetch([rows[1].id]))[rows[1].id].parent_id == ""
+
     async def test_purged_words_are_nowhere_on_the_disk(self, store: Store, tmp_path) -> None:
         rows = await add(
             store,
@@ -168,6 +176,23 @@ class StoreConformance:
 
         await asyncio.gather(write(), keep_up(), read())
         assert await store.counts() == [NamespaceCount("people", 20, 0)]
+
+    async def test_reads_run_beside_purges(self, store: Store) -> None:
+        rows = await add(store, *(episode(f"entry {n}", second=n) for n in range(30)))
+        finished = asyncio.Event()
+
+        async def read() -> None:
+            while not finished.is_set():
+                found = await store.candidates(Scope("people", ALL), unit(store, 0)[0], "entry", 50)
+                assert await store.fetch(found.ids)
+
+        readers = [asyncio.create_task(read()) for _ in range(3)]
+        for row in rows[:5]:
+            await store.forget(Selection("people", ids=(row.id,)))
+            assert await store.purge()
+        finished.set()
+        await asyncio.gather(*readers)
+        assert await store.counts() == [NamespaceCount("people", 25, 0)]
 
 
 def _holds(folder, needle: bytes) -> bool:
