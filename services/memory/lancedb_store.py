@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import lancedb
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from lancedb.expr import Expr, col, lit
 from lancedb.index import FTS, Bitmap, BTree
 from lancedb.query import MatchQuery
 
-from services.memory import lance_rows
+from services.memory import lance_answers, lance_filters, lance_rows
 from services.memory.embedder import EmbedderIdentity, Vector, Vectors
 from services.memory.records import Level, Record
 from services.memory.store import (
@@ -33,7 +31,6 @@ from shared.errors import Aborted, FailedPrecondition, ResourceExhausted
 T = TypeVar("T")
 
 _TABLE = "records"
-_LIGHT = ["id", "level", "soma", "ordinal", "speaker"]
 _INDICES = {
     "words": FTS(with_position=False),
     "namespace": Bitmap(),
@@ -53,7 +50,6 @@ class LancedbStore:
         self._table = table
         self._tree = tree
         self._identity = identity
-        self._folder = tree.root
         self._speakers: dict[str, set[str]] = {}
 
     @classmethod
@@ -94,18 +90,18 @@ class LancedbStore:
 
     async def set_parent(self, namespace: str, soma: str, parent_id: str) -> None:
         """See Store.set_parent."""
-        where = _of_soma(namespace, soma) & (col("level") == lit(int(Level.EPISODE)))
+        where = lance_filters.of_soma(namespace, soma) & (col("level") == lit(int(Level.EPISODE)))
         await self._commit(lambda: self._table.update({"parent_id": parent_id}, where=where))
 
     async def forget(self, selection: Selection) -> int:
         """See Store.forget."""
-        result = await self._commit(lambda: self._table.delete(_selected(selection)))
+        result = await self._commit(lambda: self._table.delete(lance_filters.selected(selection)))
         await self._orphan(selection)
         return int(result.num_deleted_rows)
 
     async def members(self, selection: Selection) -> Sequence[tuple[str, str]]:
         """See Store.members."""
-        rows = await self._rows(_selected(selection), ["id", "soma"])
+        rows = await self._rows(lance_filters.selected(selection), ["id", "soma"])
         return list(zip(rows["id"].to_pylist(), rows["soma"].to_pylist(), strict=True))
 
     async def kept(self, ids: Sequence[str], hashes: Sequence[str]) -> Kept:
@@ -125,16 +121,16 @@ class LancedbStore:
         """See Store.heads."""
         where = (col("namespace") == lit(namespace)) & col("soma").isin(list(somas))
         rows = await self._rows(where, ["soma", "ordinal", "created_at", "level", "id"])
-        return await asyncio.to_thread(_heads, rows)
+        return await asyncio.to_thread(lance_answers.heads, rows)
 
     async def candidates(self, scope: Scope, vector: Vector, words: str, limit: int) -> Candidates:
         """See Store.candidates."""
-        where = _in_scope(scope)
+        where = lance_filters.in_scope(scope)
         near, matching = await asyncio.gather(
             self._read(lambda: self._near(where, vector, limit)),
             self._read(lambda: self._matching(where, words, limit)),
         )
-        return await asyncio.to_thread(_merge, near, matching, vector)
+        return await asyncio.to_thread(lance_answers.merged, near, matching, vector)
 
     async def fetch(self, ids: Sequence[str]) -> Mapping[str, Record]:
         """See Store.fetch."""
@@ -152,7 +148,7 @@ class LancedbStore:
         rows = await self._read(
             lambda: self._table.query().select(["namespace", "level"]).to_arrow()
         )
-        return await asyncio.to_thread(_counts, rows)
+        return await asyncio.to_thread(lance_answers.counts, rows)
 
     async def disk_bytes(self) -> int:
         """See Store.disk_bytes."""
@@ -199,7 +195,7 @@ class LancedbStore:
             await self._commit(lambda: self._table.update({"parent_id": ""}, where=below))
 
     def _has_deletions(self) -> bool:
-        return any((self._folder / "_deletions").glob("*"))
+        return any((self._tree.root / "_deletions").glob("*"))
 
     async def _prepare(self) -> None:
         """Makes missing indices, syncs what a killed process left, and learns the speakers."""
@@ -207,7 +203,7 @@ class LancedbStore:
         for column, config in _INDICES.items():
             if column not in present:
                 await self._table.create_index(column, config=config)
-        await asyncio.to_thread(self._tree.sync)
+        await asyncio.to_thread(self._tree.sync_with_ancestors)
         rows = await self._table.query().select(["namespace", "speaker"]).to_arrow()
         distinct = await asyncio.to_thread(
             lambda: rows.group_by(["namespace", "speaker"]).aggregate([]).to_pylist()
@@ -238,12 +234,20 @@ class LancedbStore:
     async def _near(self, where: Expr, vector: Vector, limit: int) -> pa.Table:
         # Unit vectors: dot orders like cosine, and stays defined for a vector of zeros.
         query = self._table.query().nearest_to(vector).column("vector").distance_type("dot")
-        return await query.where(where).select([*_LIGHT, "_distance"]).limit(limit).to_arrow()
+        return (
+            await query.where(where)
+            .select([*lance_answers.LIGHT_COLUMNS, "_distance"])
+            .limit(limit)
+            .to_arrow()
+        )
 
     async def _matching(self, where: Expr, words: str, limit: int) -> pa.Table:
         query = self._table.query().nearest_to_text(MatchQuery(indexable(words), "words"))
         return (
-            await query.where(where).select([*_LIGHT, "vector", "_score"]).limit(limit).to_arrow()
+            await query.where(where)
+            .select([*lance_answers.LIGHT_COLUMNS, "vector", "_score"])
+            .limit(limit)
+            .to_arrow()
         )
 
 
@@ -269,63 +273,3 @@ def _check(stored: EmbedderIdentity, wanted: EmbedderIdentity) -> None:
             reason="EMBEDDER_MISMATCH",
             metadata={"stored": stored.name, "wanted": wanted.name},
         )
-
-
-def _of_soma(namespace: str, soma: str) -> Expr:
-    return (col("namespace") == lit(namespace)) & (col("soma") == lit(soma))
-
-
-def _selected(selection: Selection) -> Expr:
-    if selection.soma is not None:
-        return _of_soma(selection.namespace, selection.soma)
-    return (col("namespace") == lit(selection.namespace)) & col("id").isin(list(selection.ids))
-
-
-def _in_scope(scope: Scope) -> Expr:
-    where = col("namespace") == lit(scope.namespace)
-    if set(scope.levels) != set(Level):
-        where = where & col("level").isin([int(level) for level in scope.levels])
-    if scope.somas:
-        where = where & col("soma").isin(list(scope.somas))
-    if scope.excluded_somas:
-        where = where & ~col("soma").isin(list(scope.excluded_somas))
-    return where
-
-
-def _heads(rows: pa.Table) -> dict[str, SomaHead]:
-    heads: dict[str, SomaHead] = {}
-    for row in sorted(rows.to_pylist(), key=lambda row: (row["ordinal"], row["created_at"])):
-        head = heads.get(row["soma"], SomaHead())
-        if row["level"] == Level.SUMMARY:
-            heads[row["soma"]] = SomaHead(head.next_ordinal, row["id"])
-        else:
-            heads[row["soma"]] = SomaHead(row["ordinal"] + 1, head.summary_id)
-    return heads
-
-
-def _counts(rows: pa.Table) -> list[NamespaceCount]:
-    totals: dict[str, dict[int, int]] = {}
-    for row in rows.group_by(["namespace", "level"]).aggregate([([], "count_all")]).to_pylist():
-        totals.setdefault(row["namespace"], {})[row["level"]] = row["count_all"]
-    return [
-        NamespaceCount(name, levels.get(Level.EPISODE, 0), levels.get(Level.SUMMARY, 0))
-        for name, levels in sorted(totals.items())
-    ]
-
-
-def _merge(near: pa.Table, matching: pa.Table, vector: Vector) -> Candidates:
-    """Each row once, with both scores: those that only words found are compared here."""
-    fresh = matching.filter(pc.invert(pc.is_in(matching["id"], near["id"])))
-    compared = fresh["vector"].combine_chunks().flatten().to_numpy().reshape(-1, len(vector))
-    scores = dict(zip(matching["id"].to_pylist(), matching["_score"].to_pylist(), strict=True))
-    rows = pa.concat_tables([near.select(_LIGHT), fresh.select(_LIGHT)])
-    ids = rows["id"].to_pylist()
-    return Candidates(
-        ids=ids,
-        levels=rows["level"].to_pylist(),
-        somas=rows["soma"].to_pylist(),
-        ordinals=rows["ordinal"].to_pylist(),
-        speakers=rows["speaker"].to_pylist(),
-        similarities=np.concatenate([1.0 - near["_distance"].to_numpy(), compared @ vector]),
-        text_scores=np.array([scores.get(row_id, 0.0) for row_id in ids], dtype=np.float64),
-    )

@@ -1,5 +1,6 @@
 """Makes a tree of files survive a power cut: what Lance leaves to its caller."""
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -30,6 +31,13 @@ class SyncedTree:
                 _sync(path)
         _sync(str(self.root.parent))
         self._synced = {path: at for path, at in found.items() if at[0] < settled_before}
+
+    def sync_with_ancestors(self) -> None:
+        """Like `sync`, and the names of the folders above, which may be new as well."""
+        self.sync()
+        for folder in self.root.absolute().parents:
+            with contextlib.suppress(PermissionError):  # not ours, so not new either
+                _sync(str(folder))
 
     def size(self) -> int:
         """Bytes of all files in the tree."""

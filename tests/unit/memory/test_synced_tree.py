@@ -77,6 +77,11 @@ def test_what_changed_this_very_moment_is_not_trusted(tree: SyncedTree, synced: 
     assert {"b", "data"} <= set(synced)
 
 
+def test_the_folders_above_are_synced_on_request(tree: SyncedTree, synced: list[str]) -> None:
+    tree.sync_with_ancestors()
+    assert {folder.name for folder in tree.root.parents} <= set(synced)
+
+
 def test_size_adds_the_bytes_of_all_files(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "a").write_bytes(b"12345")

@@ -1,0 +1,52 @@
+"""What Lance answers, as the domain sees it. Plain computation, for a thread of its own."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from services.memory.embedder import Vector
+from services.memory.records import Level
+from services.memory.store import Candidates, NamespaceCount, SomaHead
+
+LIGHT_COLUMNS = ["id", "level", "soma", "ordinal", "speaker"]
+
+
+def heads(rows: pa.Table) -> dict[str, SomaHead]:
+    """Where each Soma goes on, from its rows (soma, ordinal, created_at, level, id)."""
+    found: dict[str, SomaHead] = {}
+    for row in sorted(rows.to_pylist(), key=lambda row: (row["ordinal"], row["created_at"])):
+        head = found.get(row["soma"], SomaHead())
+        if row["level"] == Level.SUMMARY:
+            found[row["soma"]] = SomaHead(head.next_ordinal, row["id"])
+        else:
+            found[row["soma"]] = SomaHead(row["ordinal"] + 1, head.summary_id)
+    return found
+
+
+def counts(rows: pa.Table) -> list[NamespaceCount]:
+    """Rows (namespace, level) counted per namespace, sorted by name."""
+    totals: dict[str, dict[int, int]] = {}
+    for row in rows.group_by(["namespace", "level"]).aggregate([([], "count_all")]).to_pylist():
+        totals.setdefault(row["namespace"], {})[row["level"]] = row["count_all"]
+    return [
+        NamespaceCount(name, levels.get(Level.EPISODE, 0), levels.get(Level.SUMMARY, 0))
+        for name, levels in sorted(totals.items())
+    ]
+
+
+def merged(near: pa.Table, matching: pa.Table, vector: Vector) -> Candidates:
+    """Each row once, with both scores: those that only words found are compared here."""
+    fresh = matching.filter(pc.invert(pc.is_in(matching["id"], near["id"])))
+    compared = fresh["vector"].combine_chunks().flatten().to_numpy().reshape(-1, len(vector))
+    scores = dict(zip(matching["id"].to_pylist(), matching["_score"].to_pylist(), strict=True))
+    rows = pa.concat_tables([near.select(LIGHT_COLUMNS), fresh.select(LIGHT_COLUMNS)])
+    ids = rows["id"].to_pylist()
+    return Candidates(
+        ids=ids,
+        levels=rows["level"].to_pylist(),
+        somas=rows["soma"].to_pylist(),
+        ordinals=rows["ordinal"].to_pylist(),
+        speakers=rows["speaker"].to_pylist(),
+        similarities=np.concatenate([1.0 - near["_distance"].to_numpy(), compared @ vector]),
+        text_scores=np.array([scores.get(row_id, 0.0) for row_id in ids], dtype=np.float64),
+    )

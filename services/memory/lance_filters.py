@@ -1,0 +1,30 @@
+"""Filters of Lance queries. Values are bound as literals, never pasted into SQL."""
+
+from lancedb.expr import Expr, col, lit
+
+from services.memory.records import Level
+from services.memory.store import Scope, Selection
+
+
+def of_soma(namespace: str, soma: str) -> Expr:
+    """All rows of a Soma."""
+    return (col("namespace") == lit(namespace)) & (col("soma") == lit(soma))
+
+
+def selected(selection: Selection) -> Expr:
+    """The rows of a selection."""
+    if selection.soma is not None:
+        return of_soma(selection.namespace, selection.soma)
+    return (col("namespace") == lit(selection.namespace)) & col("id").isin(list(selection.ids))
+
+
+def in_scope(scope: Scope) -> Expr:
+    """The rows that a search looks at."""
+    where = col("namespace") == lit(scope.namespace)
+    if set(scope.levels) != set(Level):
+        where = where & col("level").isin([int(level) for level in scope.levels])
+    if scope.somas:
+        where = where & col("soma").isin(list(scope.somas))
+    if scope.excluded_somas:
+        where = where & ~col("soma").isin(list(scope.excluded_somas))
+    return where
