@@ -38,6 +38,14 @@ class Sandbox(Protocol):
         """False once it has ended by itself."""
         ...
 
+    def pause(self) -> None:
+        """Stops it until it is needed, since an idle one still costs some per cent of a core."""
+        ...
+
+    def resume(self) -> None:
+        """Lets it run."""
+        ...
+
     def memory_bytes(self) -> int:
         """Memory in use on behalf of the guest now, seen from outside; 0 where it is gone."""
         ...

@@ -20,9 +20,16 @@ class CountedSandbox:
         self.killed = False
         self.destroyed = False
         self.living = True
+        self.paused = False
 
     def alive(self) -> bool:
         return self.living
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
 
     def memory_bytes(self) -> int:
         return 0
@@ -175,6 +182,17 @@ async def test_a_sandbox_that_died_while_waiting_is_not_given_out() -> None:
         assert claimed.sandbox.alive()
     await pool.close()
     assert all(sandbox.destroyed for sandbox in runtime.booted)
+
+
+async def test_idle_sandboxes_sleep_until_they_are_claimed() -> None:
+    runtime = CountingRuntime()
+    pool = Pool(runtime, BOUNDS, Heard(), upkeep_seconds=0.01)
+    pool.start()
+    await until(lambda: [sandbox.paused for sandbox in runtime.booted] == [True, True])
+    async with pool.claim() as claimed:
+        assert claimed.sandbox is runtime.booted[0]
+        assert not runtime.booted[0].paused
+    await pool.close()
 
 
 async def _claim_and_leave(claim: Callable[[], object]) -> None:
