@@ -9,6 +9,7 @@ import structlog
 from services.toolforge.draft import take_code
 from services.toolforge.drafter import Drafter
 from services.toolforge.examination import examine
+from services.toolforge.fitting import fit
 from services.toolforge.forge import Attempt, Forge, Kind, Verdict, next_kind, temperature_of
 from services.toolforge.forge_store import ForgeStore
 from services.toolforge.personas import Persona, Personas
@@ -87,7 +88,7 @@ class Forging:
         started = time.monotonic()
         answer = await self.drafter.answer(persona.model, messages, temperature_of(kind), number)
         drafted = time.monotonic()
-        source = await asyncio.to_thread(take_code, answer, forge.spec.name)
+        source = await asyncio.to_thread(_source, answer, forge.spec)
         finding, trial = await examine(self.sandbox, forge.spec, source, self.patience.trial)
         attempt = Attempt(
             number=number,
@@ -112,6 +113,10 @@ class Forging:
                 )
             await asyncio.sleep(_SERVING_POLL_SECONDS)
         return persona
+
+
+def _source(answer: str, spec: Spec) -> str:
+    return fit(take_code(answer, spec.name), spec)
 
 
 def _verdict(finding: str, trial: Trial | None) -> Verdict:
