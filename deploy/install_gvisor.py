@@ -97,9 +97,14 @@ def version_of(binary: Path) -> int:
 
 def find() -> Path | None:
     """A runsc that is recent enough: the cached one first, then the one on PATH."""
-    on_path = shutil.which("runsc")
-    candidates = [cached_runsc(), *([Path(on_path)] if on_path else [])]
-    return next((path for path in candidates if version_of(path) >= MINIMUM_VERSION), None)
+    candidates = (cached_runsc(), find_on_path())
+    return next((path for path in candidates if path and version_of(path) >= MINIMUM_VERSION), None)
+
+
+def find_on_path() -> Path | None:
+    """Whatever runsc the shell would find."""
+    found = shutil.which("runsc")
+    return Path(found) if found else None
 
 
 def install() -> Path:
