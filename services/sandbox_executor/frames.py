@@ -9,6 +9,7 @@ import json
 import struct
 from collections.abc import Iterator
 
+from services.sandbox_executor import strict_json
 from services.sandbox_executor.job import Job
 
 _HEAD = struct.Struct(">I")
@@ -75,13 +76,9 @@ class FrameReader:
 
 def _parse(body: bytes) -> Frame:
     try:
-        frame = json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        frame = strict_json.parse(body)
+    except ValueError as error:
         raise BrokenFrame(f"a frame is not JSON ({type(error).__name__})") from None
     if not isinstance(frame, dict):
         raise BrokenFrame("a frame is not an object")
     return frame
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")

@@ -1,11 +1,11 @@
 """Reads an ExecuteRequest, refusing what can never run."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from batos.sandbox.v1 import sandbox_pb2 as pb
 
+from services.sandbox_executor import strict_json
 from services.sandbox_executor.job import Call, Job, Limits
 from shared.errors import InvalidArgument, Violation
 
@@ -56,8 +56,8 @@ def _call(number: int, call: pb.FunctionCall, faults: list[Violation]) -> Call:
     if not call.function.isidentifier():
         faults.append(Violation(f"{field}.function", "not the name of a function"))
     try:
-        arguments = json.loads(call.arguments_json or "{}")
-    except (ValueError, RecursionError) as error:
+        arguments = strict_json.parse(call.arguments_json or "{}")
+    except ValueError as error:
         faults.append(Violation(f"{field}.arguments_json", f"not JSON: {error}"))
         arguments = {}
     if not isinstance(arguments, dict):
