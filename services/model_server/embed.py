@@ -21,6 +21,7 @@ async def embed(library: Library, request: EmbedRequest) -> Line:
     answer = Answer(request.model)
     opened = await library.open(request.model)
     texts = [request.input] if isinstance(request.input, str) else request.input
+    texts = [] if texts == [""] else texts
     options = opened.options(request.options)
     lease = await library.lease(opened, options, request.keep_alive, embedding=True)
     answer.loaded(lease.load_ns)
@@ -47,7 +48,7 @@ async def embeddings(library: Library, request: EmbeddingsRequest) -> Line:
         keep_alive=request.keep_alive,
     )
     answer = await embed(library, newer)
-    return {"embedding": answer["embeddings"][0]}
+    return {"embedding": answer["embeddings"][0] if answer["embeddings"] else []}
 
 
 def _embed_all(runner: Runner, texts: list[str], truncate: bool) -> list[tuple[list[float], int]]:

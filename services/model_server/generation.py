@@ -15,8 +15,8 @@ from services.model_server.errors import (
     ContextExceededError,
     ModelServerError,
 )
+from services.model_server.loaded_model import Lease
 from services.model_server.runner import Chunk, OnChunk
-from services.model_server.scheduler import Lease
 from services.model_server.workers import Workers
 
 log = structlog.get_logger()

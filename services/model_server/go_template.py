@@ -16,11 +16,10 @@ from services.model_server.go_parser import (
     Block,
     Jump,
     Node,
-    Pipeline,
-    expression_fields,
     fields_of,
     parse,
 )
+from services.model_server.go_pipeline import Pipeline, expression_fields
 
 _MARKS = re.compile(r"\{\{-?\s*(\.|\$|/\*|(if|else|end|range|with|json|eq)\b)")
 _MAX_OUTPUT = 16 * 1024 * 1024

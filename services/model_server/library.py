@@ -10,12 +10,13 @@ from typing import Any
 from services.model_server.duration import parse_keep_alive
 from services.model_server.errors import BadRequestError
 from services.model_server.go_template import is_go_template
+from services.model_server.loaded_model import Lease, Wanted
 from services.model_server.model_file import ModelFile, model_file
 from services.model_server.model_store import ModelStore, StoredModel
 from services.model_server.options import Options
 from services.model_server.requests import KeepAlive
 from services.model_server.runner import RunnerSpec
-from services.model_server.scheduler import Lease, Scheduler, Wanted
+from services.model_server.scheduler import Scheduler
 from services.model_server.settings import ModelServerSettings
 from services.model_server.workers import Workers
 

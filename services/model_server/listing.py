@@ -7,9 +7,9 @@ from typing import Any
 
 from services.model_server.answer import timestamp
 from services.model_server.library import Library, Opened
+from services.model_server.loaded_model import Loaded
 from services.model_server.model_store import StoredModel
 from services.model_server.requests import ShowRequest
-from services.model_server.scheduler import Loaded
 
 _LONG_LISTS = ("tokenizer.ggml.tokens", "tokenizer.ggml.merges", "tokenizer.ggml.token_type")
 

@@ -103,14 +103,19 @@ def _open(spec: RunnerSpec) -> xllamacpp.Server:
     params.chat_template = spec.chat_template
     params.no_extra_bufts = True  # repacked weights would be a copy for each server
     params.warmup = False
+    params.endpoint_metrics = True
     params.cache_ram_mib = 0
     _quiet(params)
     if spec.embedding:
         _for_embeddings(params, spec)
     try:
-        return xllamacpp.Server(params)
+        server = xllamacpp.Server(params)
     except RuntimeError as error:
         raise LoadError(f"llama.cpp cannot load {spec.path.name}") from error
+    # Freeing a server whose loop has not begun yet never ends, and holds the interpreter's lock
+    # meanwhile. Whoever has an answer from the loop knows that it runs.
+    server.handle_metrics()
+    return server
 
 
 def _quiet(params: xllamacpp.CommonParams) -> None:

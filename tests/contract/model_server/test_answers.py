@@ -150,6 +150,12 @@ def test_embeddings_are_unit_vectors_in_order(client: ollama.Client) -> None:
     assert answer.prompt_eval_count > 6
 
 
+def test_no_text_has_no_embedding(client: ollama.Client) -> None:
+    assert client.embed("tiny", "").embeddings == []
+    assert client.embed("tiny", []).embeddings == []
+    assert client.embeddings("tiny", "").embedding == []
+
+
 def test_embeddings_can_be_shortened_and_cut(client: ollama.Client) -> None:
     vector = client.embed("tiny", "the bat", dimensions=8).embeddings[0]
     assert len(vector) == 8
