@@ -77,6 +77,8 @@ class SentryControl:
         self._container = container
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._cpu_at_boot = 0.0
+        # The watchdog's look and the last look at the end of a run may meet.
+        self._turn = asyncio.Lock()
 
     async def mark_ready(self) -> None:
         """From now on, CPU time counts. Raises ConnectionError where the sentry does not answer."""
@@ -88,8 +90,11 @@ class SentryControl:
     async def tasks(self) -> Tasks | None:
         """What it accounts now; None where it does not answer within a second."""
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
+            async with asyncio.timeout(_ANSWER_SECONDS), self._turn:
                 return self._parse(await self._ask())
+        except asyncio.CancelledError:
+            self.close()
+            raise
         except (OSError, ValueError, KeyError, TypeError, asyncio.IncompleteReadError):
             # A late answer would be taken for the next one.
             self.close()
