@@ -143,7 +143,7 @@ def test_models_outlive_a_restart_and_remains_do_not(start: Callable[..., Server
     assert not (server.data_dir / "work-left").exists()
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.02, 0.06])
+@pytest.mark.parametrize("delay", [0.0, 0.05])
 def test_a_kill_during_a_creation_leaves_the_old_model(
     start: Callable[..., ServerProcess], tiny_dir: Path, delay: float
 ) -> None:
