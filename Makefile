@@ -26,10 +26,10 @@ demo: $(STAMP) ## Run the whole loop on real input; SEED=n draws other facts and
 	@$(BIN)/python -m demo --seed $(SEED) $(DEMO_FLAGS)
 
 test: $(STAMP) ## Run all tests that need no Docker
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: $(STAMP) ## Run the tests that take under a minute together
-	@$(BIN)/python -m pytest tests/unit tests/contract -m "not slow"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/contract
 
 check: $(STAMP) ## Lint, type-check, check layering, protos and the drift of stubs
 	@$(BIN)/ruff format --check .
