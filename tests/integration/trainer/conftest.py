@@ -1,6 +1,6 @@
 """The Trainer among real neighbours, with a tiny model of random weights as the base."""
 
-from __future__ import annotations
+from __future__ import asyncio
 
 import json
 import uuid
@@ -109,6 +109,14 @@ class Neighbourhood:
         """What the model backend lists."""
         client = ollama.AsyncClient(f"http://{self.stack.addresses['model-server']}")
         return [model.model for model in (await client.list()).models]
+
+    async def wait_until_gone(self, tag: str) -> None:
+        """A run's model is cleared up just after the run's end is announced."""
+        for _ in range(100):
+            if tag not in await self.model_tags():
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"{tag} is still there")
 
     async def persona(self) -> supervisor_pb2.GetPersonaResponse:
         return await self.supervisor.GetPersona(supervisor_pb2.GetPersonaRequest(name=PERSONA))
