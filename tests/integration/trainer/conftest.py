@@ -1,7 +1,8 @@
 """The Trainer among real neighbours, with a tiny model of random weights as the base."""
 
-from __future__ import asyncio
+from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
