@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import platform
+import signal
 import sys
 import time
 from dataclasses import asdict
@@ -51,7 +52,7 @@ def main() -> int:
         asyncio.run(_play(journey, story))
     except (StepFailed, ServiceDied, EOFError) as error:
         trouble = str(error)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         trouble = "interrupted; run it again to go on"
     _close(journey, story, time.monotonic() - start, trouble)
     if options.json:
@@ -60,6 +61,9 @@ def main() -> int:
 
 
 async def _play(journey: Journey, story: Story) -> None:
+    this = asyncio.current_task()
+    if this is not None:  # SIGTERM ends the demo as Ctrl-C does: the services are stopped first
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     story.opening(
         "BAT OS",
         (

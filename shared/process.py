@@ -15,21 +15,29 @@ DIE_WITH_PARENT = "BATOS_DIE_WITH_PARENT"
 _PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
-    """Has the kernel send us a signal when our parent dies (prctl(2), Linux only)."""
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number)
+def die_with_parent(parent: int, number: signal.Signals = signal.SIGTERM) -> None:
+    """Has the kernel send us a signal when our parent dies (prctl(2), Linux only).
+
+    `parent` is the process that started us, as it said itself: it may be dead by now.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:  # it died before we had asked
-        os.kill(os.getpid(), number)
+        raise SystemExit(3)
+
+
+def die_with_starter() -> None:
+    """Ends this process with the one whose id is in BATOS_DIE_WITH_PARENT, where that is set."""
+    if parent := os.environ.get(DIE_WITH_PARENT):
+        die_with_parent(int(parent))
 
 
 def run(program: str, main: Coroutine[Any, Any, None]) -> None:
     """Runs a service; a typed error at start is one line on stderr and exit status 1.
 
-    With BATOS_DIE_WITH_PARENT set, the service drains and ends when whoever started it is gone.
+    With a process id in BATOS_DIE_WITH_PARENT, the service drains and ends when that one is gone.
     """
-    if os.environ.get(DIE_WITH_PARENT):
-        die_with_parent()
+    die_with_starter()
     try:
         asyncio.run(main)
     except BatosError as error:

@@ -48,7 +48,7 @@ class ServiceProcess:
                 "-m",
                 self.kind.module,
                 cwd=ROOT,
-                env=os.environ | self._environment | {DIE_WITH_PARENT: "1"},
+                env=os.environ | self._environment | {DIE_WITH_PARENT: str(os.getpid())},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -23,6 +23,7 @@ from services.model_server.scheduler import Scheduler
 from services.model_server.settings import ModelServerSettings
 from services.model_server.workers import Workers
 from shared import logs
+from shared.process import die_with_starter
 from shared.settings import load
 
 log = structlog.get_logger()
@@ -41,6 +42,7 @@ class _Uvicorn(uvicorn.Server):
 
 def main() -> None:
     """Serve until SIGTERM or Ctrl-C, then exit with status 0."""
+    die_with_starter()
     settings = load(ModelServerSettings, "python -m services.model_server")
     logs.configure("model_server", settings.log_level, settings.log_format)
     clean = asyncio.run(_serve(settings))

@@ -7,7 +7,6 @@ object a line: ready, heartbeat, phase, progress, done, failed. It dies with its
 from __future__ import annotations
 
 import argparse
-import ctypes
 import dataclasses
 import json
 import os
@@ -21,9 +20,9 @@ from typing import Any
 from services.trainer.engine import EngineError, load_engine
 from services.trainer.progress import Progress
 from services.trainer.training_job import TrainingJob
+from shared.process import die_with_parent
 
 HEARTBEAT_SECONDS = 1.0
-_PR_SET_PDEATHSIG = 1
 
 
 class PipeReporter:
@@ -46,14 +45,6 @@ class PipeReporter:
     def phase(self, name: str) -> None:
         """As `Reporter.phase`."""
         self.send("phase", name=name)
-
-
-def die_with_parent(parent: int) -> None:
-    """Has the kernel kill this process once its parent is gone (Linux, prctl(2))."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the call above
-        os._exit(3)
 
 
 def _beat(reporter: PipeReporter, job_came: threading.Event) -> None:
@@ -98,7 +89,7 @@ def main() -> int:
     parser.add_argument("--reports", type=int, required=True, help="descriptor to report on")
     parser.add_argument("--parent", type=int, required=True, help="process to die with")
     arguments = parser.parse_args()
-    die_with_parent(arguments.parent)
+    die_with_parent(arguments.parent, signal.SIGKILL)
     return _run(arguments.engine, PipeReporter(arguments.reports))
 
 
