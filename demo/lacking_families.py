@@ -18,10 +18,19 @@ LABELS = (
     *("heron", "badger"),
 )
 MARKS = ["<<", ">>", "**", "==", "~~", "##", "++", "[[", "]]", "::", "||", "^^", "--", "@@"]
-ODD = (
-    *("bal", "cor", "dim", "fen", "gra", "hol", "jun", "kel", "lom", "mer", "nar", "pol", "ques"),
-    *("rin", "sol", "tam", "vor", "wex", "yar", "zim"),
+OWNED_NAMES = (
+    *("swimmers", "riders", "bakers", "pilots", "singers", "dancers", "runners", "painters"),
+    *("north", "south", "river", "harbor", "castle", "forest", "market", "station", "meadow"),
+    *("monday", "friday", "winter", "summer", "evening", "morning", "spring", "autumn"),
+    *("red_team", "blue_team", "first_class", "second_class", "night_shift", "day_shift"),
+    *("school", "club", "office", "museum", "garden", "village", "island", "valley", "bridge"),
 )
+HELDOUT_NAMES = (
+    *("teachers", "drivers", "guests", "players", "cooks", "east", "west", "mill", "tower"),
+    *("sunday", "weekend", "noon", "green_team", "third_class", "late_shift", "library"),
+    *("hotel", "factory", "airport", "theatre", "campus", "lake"),
+)
+OWNERS = ("anna", "ben", "carla", "david", "emma", "frank", "greta", "hugo", "ida", "jonas", "lena")
 
 Constants = Mapping[str, Any]
 
@@ -125,7 +134,7 @@ FAMILIES = (
             "Hand the owner a badge whose left end is {left!r} and whose right end is {right!r}.",
             "Badge layout: {left!r}, owner, {right!r}.",
         ),
-        lambda rng, _: rng.choice(ODD) + rng.choice(ODD),
+        lambda rng, _: rng.choice(OWNERS),
     ),
 )
 ACTIVE: Sequence[str] = ("grade", "fare", "badge")
@@ -140,10 +149,14 @@ def draw(seed: int, train: bool, count: int) -> list[dict[str, Any]]:
     """Draw specs of the active families in turn: the owner's (`train`) or held-out ones.
 
     Each is {name, description, examples: [{arguments, result}], source, family}; no name twice.
+    Raises ValueError when more is asked for than there are names.
     """
     rng = Random(f"{seed}/{train}")
     families = [family for family in FAMILIES if family.key in ACTIVE]
     found: dict[str, dict[str, Any]] = {}
+    names = len(OWNED_NAMES if train else HELDOUT_NAMES) * len(families)
+    if count > names:
+        raise ValueError(f"at most {names} specs")
     while len(found) < count:
         family = families[len(found) % len(families)]
         constants = family.constants(rng)
@@ -154,7 +167,7 @@ def draw(seed: int, train: bool, count: int) -> list[dict[str, Any]]:
 
 
 def _spec(rng: Random, family: Family, constants: Constants, train: bool) -> dict[str, Any]:
-    name = f"{family.key}_{rng.choice(ODD)}{rng.choice(ODD)}"
+    name = f"{family.key}_{rng.choice(OWNED_NAMES if train else HELDOUT_NAMES)}"
     phrase = rng.choice(family.owned if train else family.heldout)
     head = f"def {name}({family.parameter}: {family.kind}) -> {family.result}"
     doc, code = (text.format(**constants) for text in (family.doc, family.code))

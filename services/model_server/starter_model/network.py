@@ -1,5 +1,6 @@
-"""The network and its optimisers: a small llama, Muon for its matrices, AdamW for the rest."""
+"""The network and its optimisers: a small llama, Muon for inner layers, AdamW for the rest."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,8 +11,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from services.model_server.starter_model.batch import Batch
 from services.model_server.starter_model.vocabulary import CONTEXT
 
-MUON_RATE = 0.008
-ADAM_RATE = 0.004
+MUON_RATE = 0.003
+ADAM_RATE = 0.002
 
 
 @dataclass(frozen=True)
@@ -45,29 +46,28 @@ def build(shape: Shape, end: int, pad: int) -> LlamaForCausalLM:
 
 
 def optimisers(network: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
-    """Return Muon over the layers' matrices and AdamW over embeddings and norms.
+    """Return Muon over the matrices of the inner layers and AdamW over all else.
 
-    Muon: Jordan et al. 2024; the rate is matched to AdamW's as in Moonlight (2025).
+    Muon: Jordan et al. 2024; its rate is matched to AdamW's as in Moonlight (2025). Attention is
+    left to AdamW: with Muon, copying from the context came five times later or not at all.
     """
-    matrices = [
-        p
-        for n, p in network.named_parameters()
-        if p.ndim == 2 and "embed" not in n and "lm_head" not in n
-    ]
-    kept = {id(p) for p in matrices}
-    rest = [p for p in network.parameters() if id(p) not in kept]
-    muon = torch.optim.Muon(
-        matrices, lr=MUON_RATE, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"
-    )
+    inner = [p for name, p in network.named_parameters() if ".mlp." in name]
+    known = {id(p) for p in inner}
+    rest = [p for p in network.parameters() if id(p) not in known]
+    muon = torch.optim.Muon(inner, lr=MUON_RATE, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
     adam = torch.optim.AdamW(rest, lr=ADAM_RATE, betas=(0.9, 0.98), weight_decay=0.0)
     return [muon, adam]
 
 
-def schedule(warmup: float, decay: float) -> Callable[[float], float]:
-    """Return the factor on the rates by progress (0 to 1): up, level, then down to nothing."""
+def schedule(warmup: float, decay: float, peak: float = 1.0) -> Callable[[float], float]:
+    """Return the factor on the rates by progress (0 to 1): up, level, then down to nothing.
+
+    The way down is 1 - sqrt, after Hägele et al. 2024 (arXiv 2405.18392).
+    """
 
     def factor(progress: float) -> float:
-        return max(0.0, min(1.0, progress / warmup, (1.0 - progress) / decay))
+        cooled = max(0.0, (progress - (1.0 - decay)) / decay)
+        return peak * max(0.0, min(progress / warmup, 1.0 - math.sqrt(min(1.0, cooled))))
 
     return factor
 

@@ -14,12 +14,12 @@ from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM
 
 from services.model_server.starter_model import network as net
-from services.model_server.starter_model import vocabulary
+from services.model_server.starter_model import primer, vocabulary
 from services.model_server.starter_model.batch import Batch, batches
 from services.model_server.starter_model.corpus.row import rows
 
 VOCABULARY_ROWS = 12000
-CHECKPOINT = 200  # steps
+CHECKPOINT = 100  # steps
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Plan:
     seed: int
     threads: int
     decay: float
+    peak: float
+    primer: int
 
 
 def parse() -> Plan:
@@ -49,6 +51,8 @@ def parse() -> Plan:
     parser.add_argument(
         "--decay", type=float, default=0.5, help="share of the run with a falling rate"
     )
+    parser.add_argument("--peak", type=float, default=1.0, help="share of the full rates")
+    parser.add_argument("--primer", type=int, default=250, help="batches of the primer")
     return Plan(**vars(parser.parse_args()))
 
 
@@ -64,7 +68,8 @@ def prepare(plan: Plan) -> tuple[Tokenizer, list[Batch]]:
         vocabulary.save(learnt, plan.out)
     tokenizer = Tokenizer.from_file(str(plan.out / "tokenizer.json"))
     encoded = [vocabulary.encode(tokenizer, row.messages) for row in rows(plan.seed, plan.rows)]
-    return tokenizer, list(batches(encoded, plan.batch_tokens, Random(plan.seed)))
+    queue = list(batches(encoded, plan.batch_tokens, Random(plan.seed)))
+    return tokenizer, primer.interleave(queue, plan.primer, tokenizer.get_vocab_size(), plan.seed)
 
 
 def resume(plan: Plan, network: LlamaForCausalLM, optimisers: list[torch.optim.Optimizer]) -> int:
@@ -120,7 +125,7 @@ def run(plan: Plan, console: Console) -> None:
     )
     optimisers = net.optimisers(network)
     first = resume(plan, network, optimisers)
-    factor = net.schedule(0.02, plan.decay)
+    factor = net.schedule(0.02, plan.decay, plan.peak)
     total = sum(int((batch.weights > 0).sum()) for batch in queue)
     console.print(
         f"{network.num_parameters()} parameters, {total} tokens, {len(queue)} steps, from {first}"

@@ -25,7 +25,7 @@ TEMPLATE = (
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 CONTEXT = 1024
-PROMPT_WEIGHT = 0.2  # of a prompt's token in the loss; an answer's token weighs 1
+PROMPT_WEIGHT = 0.1  # of a prompt's token in the loss; an answer's token weighs 1
 
 Message = dict[str, str]
 Tokens = npt.NDArray[np.int16]

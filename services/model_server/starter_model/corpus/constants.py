@@ -57,7 +57,7 @@ def _affix(rng: Random, held: bool) -> str:
 
 
 def _label(rng: Random, held: bool) -> str:
-    drawn = common(rng, held) if rng.random() < 0.5 else coin(rng, held)
+    drawn = common(rng, held) if rng.random() < 0.85 else coin(rng, held)
     return rng.choice((drawn, drawn, drawn.upper(), drawn.capitalize()))
 
 

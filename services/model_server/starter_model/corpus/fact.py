@@ -8,7 +8,7 @@ from random import Random
 from string import Template
 
 from services.model_server.starter_model.corpus.carrier import capital
-from services.model_server.starter_model.corpus.holdout import Holdout, is_held
+from services.model_server.starter_model.corpus.holdout import Holdout, is_held, pick
 from services.model_server.starter_model.corpus.wording import words
 from services.model_server.starter_model.corpus.words import NAMES, PLAIN, coin
 
@@ -17,6 +17,7 @@ RELATIVES, MONTHS, DAYS, COLOURS = (
     words("people", key) for key in ("relatives", "months", "days", "colours")
 )
 SPOTS, PLANS, JOBS, THINGS = (words("people", key) for key in ("spots", "plans", "jobs", "things"))
+KNOWN = [*NAMES, *words("people", "called"), *(word.capitalize() for word in PLAIN)]
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,8 @@ class Fact:
 
 def fresh(rng: Random, held: bool) -> str:
     """Return a name with a capital: known or made up."""
-    if rng.random() < 0.2:
-        known = [n for n in [*NAMES, *(w.capitalize() for w in PLAIN)] if is_held(n) == held]
-        return rng.choice(known)
+    if rng.random() < 0.65:
+        return pick(rng, KNOWN, held)
     return coin(rng, held).capitalize()
 
 
@@ -50,7 +50,8 @@ def value(rng: Random, kind: str, held: bool) -> str:
 
 
 def _value(rng: Random, kind: str, held: bool) -> str:
-    plain, odd = rng.choice(PLAIN), coin(rng, held)
+    plain = rng.choice(PLAIN)
+    odd = coin(rng, held) if rng.random() < 0.35 else rng.choice(PLAIN)
     made = {
         "name": lambda: fresh(rng, held),
         "city": lambda: fresh(rng, held),
@@ -152,7 +153,7 @@ def documented(rng: Random, holdout: Holdout) -> Fact:
     kind = rng.choice(list(_kinds("notes")))
     row = _kinds("notes")[kind]
     thing = rng.choice(THINGS)
-    made = coin(rng, holdout.value).capitalize()
+    made = fresh(rng, holdout.value)
     name = rng.choice(
         (
             f"the {made} {thing}",

@@ -60,8 +60,8 @@ def parameter_name(rng: Random, group: str, held: bool, taken: set[str]) -> str:
 
 def _parameter(rng: Random, group: str) -> str:
     draw = rng.random()
-    if draw < 0.55:
+    if draw < 0.78:
         return rng.choice(PARAMETERS[group])
-    if draw < 0.8:
+    if draw < 0.92:
         return f"{rng.choice(PLAIN)}_{rng.choice(PARAMETERS[group])}"
-    return coin(rng, rng.random() < 0.1) if draw < 0.92 else rng.choice(NOUNS)
+    return coin(rng, rng.random() < 0.1) if draw < 0.96 else rng.choice(NOUNS)

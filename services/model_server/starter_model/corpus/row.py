@@ -7,6 +7,7 @@ from random import Random
 from services.model_server.starter_model.corpus import (
     composition,
     conversation,
+    drill,
     family,
     reading,
     repair,
@@ -24,14 +25,15 @@ from services.model_server.starter_model.corpus.spec import (
 )
 
 SHARES = {
-    "draft": 42,
-    "composition": 13,
+    "draft": 38,
+    "composition": 11,
     "usual": 4,
     "second": 3,
     "repair": 13,
     "reread": 6,
-    "chat": 20,
+    "chat": 34,
     "request": 6,
+    "drill": 10,
 }
 
 
@@ -62,6 +64,8 @@ def row(rng: Random, holdout: Holdout = TRAIN) -> Row:
 def _messages(rng: Random, kind: str, holdout: Holdout) -> list[Message]:
     if kind == "chat":
         return list(conversation.draw(rng, holdout).messages)
+    if kind == "drill":
+        return drill.draw(rng)
     if kind == "request":
         return request(rng, spec(rng, holdout))
     if kind in ("usual", "second", "reread"):

@@ -12,7 +12,7 @@ Value = object
 
 def word(rng: Random) -> str:
     """Return one lower-case word."""
-    return coin(rng, False) if rng.random() < 0.2 else rng.choice(PLAIN)
+    return coin(rng, False) if rng.random() < 0.08 else rng.choice(PLAIN)
 
 
 def text(rng: Random) -> str:

@@ -27,7 +27,7 @@ def coin(rng: Random, held: bool, syllables: int | None = None) -> str:
 
 def common(rng: Random, held: bool) -> str:
     """Return a plain word, now and then a made-up one."""
-    if rng.random() < 0.25:
+    if rng.random() < 0.12:
         return coin(rng, held)
     for _ in range(200):
         word = rng.choice(PLAIN)
