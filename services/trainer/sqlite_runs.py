@@ -44,6 +44,7 @@ class SqliteRuns:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._changed = asyncio.Condition()
+        self._writes = 0
 
     async def add(self, run: TrainingRun, also: Also) -> None:
         """Keeps a new run and does `also` in the same transaction."""
@@ -124,8 +125,9 @@ class SqliteRuns:
 
     async def watch(self, run_id: str, after: int) -> AsyncIterator[TrainingEvent]:
         """Every event after a sequence, as it happens, until the run's end."""
-        ended = (await self.get(run_id)).state.ended
         while True:
+            written = self._writes
+            ended = (await self.get(run_id)).state.ended
             events = await self._events(run_id, after)
             for event in events:
                 yield event
@@ -133,8 +135,7 @@ class SqliteRuns:
             if not events:
                 if ended:
                     return
-                await self._wait()
-                ended = (await self.get(run_id)).state.ended
+                await self._wait(written)
 
     async def _events(self, run_id: str, after: int) -> Sequence[TrainingEvent]:
         rows = await self._database.read(
@@ -146,17 +147,19 @@ class SqliteRuns:
         )
         return [_event(row["sequence"], row["document"]) for row in rows]
 
-    async def _wait(self) -> None:
-        """Until something was written; the bound catches a write between reading and waiting."""
+    async def _wait(self, written: int) -> None:
+        """Until more was written than `written` (taken before the reading), within a bound."""
+        more = self._changed.wait_for(lambda: self._writes != written)
         async with self._changed:
             try:
-                await asyncio.wait_for(self._changed.wait(), _WATCH_POLL_SECONDS)
+                await asyncio.wait_for(more, _WATCH_POLL_SECONDS)
             except TimeoutError:
                 return
 
     async def _write(self, function: Callable[[sqlite3.Connection], None]) -> None:
         await self._database.write(function)
         async with self._changed:
+            self._writes += 1
             self._changed.notify_all()
 
     async def _row(self, run_id: str) -> sqlite3.Row:

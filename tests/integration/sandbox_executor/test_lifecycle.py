@@ -191,6 +191,9 @@ async def test_a_sandbox_that_died_while_waiting_is_replaced(runsc: Path, direct
         for pid, command in process.sandbox_processes().items():
             if "runsc-sandbox" in command:
                 os.kill(pid, signal.SIGKILL)
+        await asyncio.sleep(
+            1
+        )  # a kill takes its time; one that died in the claim itself is CRASHED
         async with open_channel(process.address) as channel:
             response = await SandboxCaller(channel).execute("x = 1", wall=30)
         assert response.outcome == pb.OUTCOME_OK, response
