@@ -1,5 +1,6 @@
 """Repairs: a solution is broken in one place, and what was found is said in the forge's words."""
 
+import ast
 import re
 from dataclasses import dataclass
 from random import Random
@@ -99,9 +100,8 @@ def undefined(rng: Random, spec: Spec) -> Repair | None:
 
 
 def _undefined(spec: Spec, source: str, name: str) -> Repair | None:
-    number = next(
-        (n for n, line in enumerate(source.split("\n"), 1) if re.search(rf"\b{name}\b", line)), 0
-    )
+    used = (n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name) and n.id == name)
+    number = min((node.lineno for node in used), default=0)
     if not name or not number or failing(source, spec) is None:
         return None
     return Repair(spec, source, f"line {number}: undefined name '{name}'")
@@ -131,7 +131,10 @@ def untyped(rng: Random, spec: Spec) -> Repair | None:
     head = spec.head
     parameter = rng.choice(spec.parameters)
     bare_head = re.sub(
-        rf"\b{re.escape(parameter)}: [^,)]+(\[[^)]*?\])?(?=[,)])", parameter, head, count=1
+        rf"\b{re.escape(parameter)}: \w+(\[(?:[^\[\]]|\[[^\[\]]*\])*\])?(?=[,)])",
+        parameter,
+        head,
+        count=1,
     )
     source = spec.source.replace(head, bare_head)
     if source == spec.source or (
