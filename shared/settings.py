@@ -10,6 +10,9 @@ from pydantic import Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.promotion import PromotionPolicy
+
+_POLICY = PromotionPolicy()
 DATA_ROOT = Path.home() / ".local/share/batos"
 
 
@@ -80,6 +83,27 @@ class ModelBackend(BaseSettings):
         validation_alias="OLLAMA_HOST",
         description="model backend: Ollama's HTTP API",
     )
+
+
+class PromotionGate(BaseSettings):
+    """Adds what a new model must reach; Trainer and Supervisor judge by the same figures."""
+
+    minimum_heldout: int = Field(
+        _POLICY.minimum_heldout, ge=1, description="fewest held-out examples of a swap"
+    )
+    minimum_improvement: float = Field(
+        _POLICY.minimum_improvement, ge=0, le=1, description="least gain of a swap (lower bound)"
+    )
+    regression_tolerance: float = Field(
+        _POLICY.regression_tolerance, ge=0, le=1, description="largest loss of a swap elsewhere"
+    )
+
+    @property
+    def promotion_policy(self) -> PromotionPolicy:
+        """What a new model must reach."""
+        return PromotionPolicy(
+            self.minimum_heldout, self.minimum_improvement, self.regression_tolerance
+        )
 
 
 S = TypeVar("S", bound=BaseSettings)

@@ -6,14 +6,12 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.promotion import PromotionPolicy
-from shared.settings import DATA_ROOT, MemoryPeer, ModelBackend, ServiceSettings
+from shared.settings import DATA_ROOT, MemoryPeer, ModelBackend, PromotionGate, ServiceSettings
 
 _CODEX = Path(__file__).parents[2] / "deploy" / "codex.toml"
-_POLICY = PromotionPolicy()
 
 
-class SupervisorSettings(ServiceSettings, MemoryPeer, ModelBackend):
+class SupervisorSettings(ServiceSettings, PromotionGate, MemoryPeer, ModelBackend):
     """The mind and the clock: personas, conversations, the GPU lease and the model swap."""
 
     model_config = SettingsConfigDict(
@@ -49,19 +47,3 @@ class SupervisorSettings(ServiceSettings, MemoryPeer, ModelBackend):
     unload_seconds: float = Field(
         30.0, gt=0, description="longest wait of a lease for models to leave the GPU"
     )
-    minimum_heldout: int = Field(
-        _POLICY.minimum_heldout, ge=1, description="fewest held-out examples of a swap"
-    )
-    minimum_improvement: float = Field(
-        _POLICY.minimum_improvement, ge=0, le=1, description="least gain of a swap (lower bound)"
-    )
-    regression_tolerance: float = Field(
-        _POLICY.regression_tolerance, ge=0, le=1, description="largest loss of a swap elsewhere"
-    )
-
-    @property
-    def promotion_policy(self) -> PromotionPolicy:
-        """What a new model must reach."""
-        return PromotionPolicy(
-            self.minimum_heldout, self.minimum_improvement, self.regression_tolerance
-        )

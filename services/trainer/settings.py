@@ -8,10 +8,10 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.promotion import PromotionPolicy
 from shared.settings import (
     DATA_ROOT,
     ModelBackend,
+    PromotionGate,
     SandboxPeer,
     ServiceSettings,
     SupervisorPeer,
@@ -19,10 +19,11 @@ from shared.settings import (
 )
 
 _BASES = Path(__file__).parents[2] / "deploy" / "bases.toml"
-_POLICY = PromotionPolicy()
 
 
-class TrainerSettings(ServiceSettings, SandboxPeer, ToolForgePeer, SupervisorPeer, ModelBackend):
+class TrainerSettings(
+    ServiceSettings, PromotionGate, SandboxPeer, ToolForgePeer, SupervisorPeer, ModelBackend
+):
     """The Trainer: golden examples become a model that proves itself."""
 
     model_config = SettingsConfigDict(env_prefix="BATOS_TRAINER_")
@@ -48,19 +49,3 @@ class TrainerSettings(ServiceSettings, SandboxPeer, ToolForgePeer, SupervisorPee
     answer_tokens: int = Field(512, ge=16, description="longest answer in an evaluation, in tokens")
     model_seconds: float = Field(180, gt=0, description="longest wait for an answer of the backend")
     create_seconds: float = Field(1800, gt=0, description="longest making of a model")
-    minimum_heldout: int = Field(
-        _POLICY.minimum_heldout, ge=1, description="fewest held-out examples of a swap"
-    )
-    minimum_improvement: float = Field(
-        _POLICY.minimum_improvement, ge=0, le=1, description="least gain of a swap (lower bound)"
-    )
-    regression_tolerance: float = Field(
-        _POLICY.regression_tolerance, ge=0, le=1, description="largest loss of a swap elsewhere"
-    )
-
-    @property
-    def promotion_policy(self) -> PromotionPolicy:
-        """What a new model must reach."""
-        return PromotionPolicy(
-            self.minimum_heldout, self.minimum_improvement, self.regression_tolerance
-        )
