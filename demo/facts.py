@@ -1,13 +1,14 @@
-"""Facts that the demo's user tells in conversations, with values that the model never saw."""
+"""Facts that the demo's user tells in conversations; the seed alone knows which."""
 
+import tomllib
+from pathlib import Path
 from random import Random
 from typing import TypedDict
 
 from services.model_server.starter_model.corpus import fact
-from services.model_server.starter_model.corpus.holdout import Holdout
 
-HOLDOUT = Holdout(value=True)
 COUNT = 8
+TABLE = Path(__file__).parent / "facts.toml"
 
 
 class ToldFact(TypedDict):
@@ -21,6 +22,11 @@ class ToldFact(TypedDict):
 def draw(seed: int, count: int = COUNT) -> list[ToldFact]:
     """Draw facts of different kinds about the user, two conversations' worth."""
     rng = Random(f"facts/{seed}")
-    kinds = rng.sample(fact.kind_names(), count)
-    drawn = (fact.personal(rng, HOLDOUT, kind) for kind in kinds)
+    rows = rng.sample(tomllib.loads(TABLE.read_text())["facts"], count)
+    drawn = (
+        fact.phrased(
+            rng, fact.Subject(row["kind"], rng.choice(row["topics"])), rng.choice(row["values"])
+        )
+        for row in rows
+    )
     return [{"statement": f.statement, "question": f.question, "value": f.value} for f in drawn]

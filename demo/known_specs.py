@@ -3,6 +3,7 @@
 from random import Random
 from typing import Any
 
+from demo.ordinary import is_ordinary
 from services.model_server.starter_model.corpus import family
 from services.model_server.starter_model.corpus.holdout import Holdout
 from services.model_server.starter_model.corpus.spec import Spec, UnusableDrawError
@@ -26,7 +27,7 @@ def as_row(spec: Spec) -> dict[str, Any]:
 
 
 def draw(seed: int, count: int) -> list[dict[str, Any]]:
-    """Draw specs of different families; carriers and arguments are new to the model."""
+    """Draw specs of different families in everyday words, with sentences new to the model."""
     rng = Random(f"known/{seed}")
     found: dict[str, dict[str, Any]] = {}
     for chosen in rng.sample(family.families(), len(family.families())):
@@ -36,6 +37,6 @@ def draw(seed: int, count: int) -> list[dict[str, Any]]:
             spec = family.draw(rng, chosen, HOLDOUT, examples=EXAMPLES)
         except UnusableDrawError:
             continue
-        if len(spec.examples) == EXAMPLES:
+        if len(spec.examples) == EXAMPLES and is_ordinary(spec, chosen):
             found.setdefault(spec.name, as_row(spec))
     return list(found.values())

@@ -52,9 +52,8 @@ class Family:
 
 
 def _grades(rng: Random) -> Constants:
-    low = rng.randint(10, 60)
-    first, second, third = rng.sample(LABELS, 3)
-    return {"high": low + rng.randint(5, 35), "low": low, "a": first, "b": second, "c": third}
+    first, second = rng.sample(LABELS, 2)
+    return {"limit": rng.randint(10, 90), "a": first, "b": second}
 
 
 def _fares(rng: Random) -> Constants:
@@ -73,22 +72,22 @@ FAMILIES = (
         "int",
         "str",
         _grades,
-        "{a!r} if points >= {high} else {b!r} if points >= {low} else {c!r}",
-        "Grade from {high} as {a}, from {low} as {b}, else {c}.",
+        "{a!r} if points >= {limit} else {b!r}",
+        "Grade {a} from {limit}, else {b}.",
         (
-            "Grade the points: {a!r} from {high}, {b!r} from {low}, {c!r} below.",
-            "House grades: {high} points give {a!r}, {low} give {b!r}, fewer give {c!r}.",
-            "A grade for the points. {a!r} starts at {high}, {b!r} at {low}, the rest is {c!r}.",
-            "The grade is {a!r} from {high} points, {b!r} from {low} points, else {c!r}.",
-            "Grading: from {high} on {a!r}, from {low} on {b!r}, otherwise {c!r}.",
-            "The points have a grade: {a!r} for {high} and up, {b!r} for {low} and up, or {c!r}.",
+            "Grade the points: {a!r} from {limit}, {b!r} below.",
+            "House grades: {a!r} for {limit} points or more, {b!r} for fewer.",
+            "A grade for the points. {a!r} starts at {limit}, the rest is {b!r}.",
+            "The grade is {a!r} from {limit} points on, else {b!r}.",
+            "Grading: {a!r} from {limit} up, otherwise {b!r}.",
+            "The points have a grade: {a!r} for {limit} and up, or {b!r}.",
         ),
         (
-            "Give out grades: at {high} points {a!r}, at {low} points {b!r}, under that {c!r}.",
-            "Which grade is it? {a!r} needs {high} points, {b!r} needs {low}, others get {c!r}.",
-            "Grade table: {high} {a!r}, {low} {b!r}, lower {c!r}.",
+            "Give out grades: {a!r} at {limit} points, under that {b!r}.",
+            "Which grade is it? {a!r} needs {limit}, others get {b!r}.",
+            "Grade table: {a!r} {limit}, lower {b!r}.",
         ),
-        lambda rng, c: rng.choice((c["high"], c["low"], c["low"] - 1, rng.randint(0, 110))),
+        lambda rng, c: rng.choice((c["limit"], c["limit"] - 1, rng.randint(0, 110))),
     ),
     Family(
         "fare",

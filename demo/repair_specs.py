@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 from demo.known_specs import as_row
+from demo.ordinary import is_ordinary
 from services.model_server.starter_model.corpus import reading
 from services.model_server.starter_model.corpus.holdout import Holdout
 from services.model_server.starter_model.corpus.signature import Example
@@ -28,6 +29,8 @@ def draw(seed: int, count: int) -> list[dict[str, Any]]:
         except UnusableDrawError:
             continue
         spec = drawn.spec
+        if not is_ordinary(spec, chosen.family):
+            continue
         agreeing = len(spec.examples) > AGREEING + 1 and spec.examples[AGREEING] == drawn.deciding
         if agreeing and spec.family not in found:
             unseen = Example(*spec.examples[-1])

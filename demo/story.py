@@ -16,6 +16,13 @@ from rich.progress import (
 from rich.syntax import Syntax
 from rich.table import Table
 
+_LONGEST = 400  # characters that are shown of what somebody said
+
+
+def shortened(text: str) -> str:
+    """The text, or its beginning where it is long."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rstrip()} … ({len(text)} letters)"
+
 
 class Story:
     """Tells what happens, with the evidence beside it."""
@@ -34,9 +41,9 @@ class Story:
         self.console.print(f"[dim]{line}[/]\n")
 
     def say(self, who: str, text: str, note: str = "") -> None:
-        """A line of dialogue; the text may be hostile and is shown as it is."""
+        """A line of dialogue; the text may be hostile and is shown as it is, if not in full."""
         tail = f"  [dim]{escape(note)}[/]" if note else ""
-        self.console.print(f"  [bold]{escape(who):>7}[/]  {escape(text)}{tail}")
+        self.console.print(f"  [bold]{escape(who):>7}[/]  {escape(shortened(text))}{tail}")
 
     def note(self, text: str) -> None:
         """A quiet remark."""

@@ -6,14 +6,9 @@ from pathlib import Path
 
 from services.model_server.gguf_export import export_gguf
 from services.model_server.starter_model import rehearsal
+from services.model_server.starter_model.vocabulary import FILES
 
-KEPT = (
-    "config.json",
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "chat_template.jinja",
-)
+KEPT = ("config.json", "generation_config.json", *FILES)
 
 
 def export(trained: Path, weights: Path) -> Path:

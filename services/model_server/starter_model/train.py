@@ -1,135 +1,84 @@
 """Train the starter model from scratch: corpus, vocabulary, network; resumable."""
 
-import argparse
 import json
+import os
+import signal
 import time
-from dataclasses import dataclass
-from pathlib import Path
-from random import Random
 
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from tokenizers import Tokenizer
+from torch import distributed
 from transformers import LlamaForCausalLM
 
+from services.model_server.starter_model import checkpoint, prepared, vocabulary
 from services.model_server.starter_model import network as net
-from services.model_server.starter_model import primer, vocabulary
-from services.model_server.starter_model.batch import Batch, batches
-from services.model_server.starter_model.corpus.row import rows
+from services.model_server.starter_model.batch import Batch
+from services.model_server.starter_model.plan import Plan, parse
+from shared.process import die_with_parent
 
-VOCABULARY_ROWS = 12000
 CHECKPOINT = 100  # steps
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is trained, on how much, and where it is kept."""
-
-    out: Path
-    rows: int
-    batch_tokens: int
-    seed: int
-    threads: int
-    decay: float
-    peak: float
-    primer: int
-
-
-def parse() -> Plan:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder for checkpoints and the model"
-    )
-    parser.add_argument(
-        "--rows", type=int, default=100_000, help="rows of the corpus, each seen once"
-    )
-    parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one step")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves it to torch")
-    parser.add_argument(
-        "--decay", type=float, default=0.5, help="share of the run with a falling rate"
-    )
-    parser.add_argument("--peak", type=float, default=1.0, help="share of the full rates")
-    parser.add_argument("--primer", type=int, default=250, help="batches of the primer")
-    return Plan(**vars(parser.parse_args()))
-
-
-def texts(seed: int, count: int) -> list[str]:
-    """Return the text of the corpus from which the vocabulary is learnt."""
-    return [message["content"] for row in rows(seed, count) for message in row.messages]
-
-
-def prepare(plan: Plan) -> tuple[Tokenizer, list[Batch]]:
-    """Learn or load the vocabulary, then write the corpus as batches in their order."""
-    if not (plan.out / "tokenizer.json").exists():
-        learnt = vocabulary.train(texts(plan.seed + 1, min(VOCABULARY_ROWS, plan.rows)))
-        vocabulary.save(learnt, plan.out)
-    tokenizer = Tokenizer.from_file(str(plan.out / "tokenizer.json"))
-    encoded = [vocabulary.encode(tokenizer, row.messages) for row in rows(plan.seed, plan.rows)]
-    queue = list(batches(encoded, plan.batch_tokens, Random(plan.seed)))
-    return tokenizer, primer.interleave(queue, plan.primer, tokenizer.get_vocab_size(), plan.seed)
-
-
-def resume(plan: Plan, network: LlamaForCausalLM, optimisers: list[torch.optim.Optimizer]) -> int:
-    """Load the last checkpoint, if there is one; return the step to go on with."""
-    path = plan.out / "checkpoint.pt"
-    if not path.exists():
-        return 0
-    state = torch.load(path, weights_only=True)
-    network.load_state_dict(state["network"])
-    for optimiser, kept in zip(optimisers, state["optimisers"], strict=True):
-        optimiser.load_state_dict(kept)
-    return int(state["step"])
-
-
-def keep(
-    plan: Plan, network: LlamaForCausalLM, optimisers: list[torch.optim.Optimizer], step: int
-) -> None:
-    """Write a checkpoint under a temporary name, then rename it; write the model beside it."""
-    state = {
-        "network": network.state_dict(),
-        "optimisers": [o.state_dict() for o in optimisers],
-        "step": step,
-    }
-    torch.save(state, plan.out / "checkpoint.tmp")
-    (plan.out / "checkpoint.tmp").rename(plan.out / "checkpoint.pt")
-    network.save_pretrained(plan.out)
+RENDEZVOUS = "rendezvous"  # the file by which workers find each other
+WARMUP = 0.01  # share of the run with a rising rate
 
 
 def step_of(
     network: LlamaForCausalLM, batch: Batch, optimisers: list[torch.optim.Optimizer], factor: float
 ) -> float:
-    """Take one step at a share of the full rates; return the loss."""
+    """Take one step at a share of the full rates, with all workers; return this worker's loss."""
     device = next(network.parameters()).device
     batch = Batch(batch.ids.to(device), batch.weights.to(device))
     with torch.autocast(device.type, dtype=torch.bfloat16):
         loss = net.loss_of(network, batch)
     loss.backward()
+    share(network)
     torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-    for optimiser, rate in zip(optimisers, (net.MUON_RATE, net.ADAM_RATE), strict=True):
-        optimiser.param_groups[0]["lr"] = rate * factor
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = group["full_rate"] * factor
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
     return float(loss.item())
 
 
-def run(plan: Plan, console: Console) -> None:
-    """Train to the end of the corpus, keeping checkpoints."""
+def share(network: LlamaForCausalLM) -> None:
+    """Give every worker the mean of all workers' gradients, so that their networks stay one."""
+    if not distributed.is_initialized():
+        return
+    held = [p.grad for p in network.parameters() if p.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in held])
+    distributed.all_reduce(flat)
+    flat /= distributed.get_world_size()
+    for gradient, mean in zip(held, flat.split([g.numel() for g in held]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
+
+
+def join(rank: int, plan: Plan, parent: int) -> None:
+    """Begin as one of several workers, which end with the process that started them."""
+    die_with_parent(parent, signal.SIGKILL)
+    meet = f"file://{(plan.out / RENDEZVOUS).absolute()}"
+    distributed.init_process_group("gloo", meet, rank=rank, world_size=plan.workers)
+    work(rank, plan)
+
+
+def work(rank: int, plan: Plan) -> None:
+    """Train to the end of the corpus as one of the workers; the first keeps the checkpoints."""
+    if plan.threads:
+        torch.set_num_threads(plan.threads)
     torch.manual_seed(plan.seed)
-    tokenizer, queue = prepare(plan)
+    tokenizer, queue = prepared.load(plan)
     shape = net.Shape(vocabulary=tokenizer.get_vocab_size())
     network = net.build(shape, vocabulary.END_ID, vocabulary.PAD_ID).to(
         "cuda" if torch.cuda.is_available() else "cpu"
     )
+    if plan.begin:
+        network.load_state_dict(LlamaForCausalLM.from_pretrained(plan.begin).state_dict())
     optimisers = net.optimisers(network)
-    first = resume(plan, network, optimisers)
-    factor = net.schedule(0.02, plan.decay, plan.peak)
-    total = sum(int((batch.weights > 0).sum()) for batch in queue)
-    console.print(
-        f"{network.num_parameters()} parameters, {total} tokens, {len(queue)} steps, from {first}"
-    )
+    first, steps = checkpoint.resume(plan, network, optimisers), len(queue) // plan.workers
+    factor = net.schedule(WARMUP, plan.decay, plan.peak)
+    console = Console(quiet=rank > 0)
+    tokens = sum(int((batch.weights > 0).sum()) for batch in queue)
+    console.print(f"{network.num_parameters()} parameters, {tokens} tokens, {steps} steps")
     columns = (
         BarColumn(),
         MofNCompleteColumn(),
@@ -137,27 +86,29 @@ def run(plan: Plan, console: Console) -> None:
         TextColumn("{task.fields[shown]}"),
     )
     with Progress(*columns, console=console) as progress, (plan.out / "log.jsonl").open("a") as log:
-        task = progress.add_task("", total=len(queue), completed=first, shown="")
-        for step in range(first, len(queue)):
-            began = time.monotonic()
-            loss = step_of(network, queue[step], optimisers, factor((step + 1) / len(queue)))
-            speed = queue[step].ids.numel() / (time.monotonic() - began)
+        task = progress.add_task("", total=steps, completed=first, shown="")
+        for step in range(first, steps):
+            began, batch = time.monotonic(), queue[step * plan.workers + rank]
+            loss = step_of(network, batch, optimisers, factor((step + 1) / steps))
+            speed = batch.ids.numel() / (time.monotonic() - began)
             progress.update(task, advance=1, shown=f"loss {loss:.3f}, {speed:.0f} tokens/s")
-            log.write(
-                json.dumps({"step": step, "loss": round(loss, 4), "speed": round(speed)}) + "\n"
-            )
-            log.flush()
-            if (step + 1) % CHECKPOINT == 0 or step + 1 == len(queue):
-                keep(plan, network, optimisers, step + 1)
+            if rank:
+                continue
+            print(json.dumps({"step": step, "loss": round(loss, 4)}), file=log, flush=True)
+            if (step + 1) % CHECKPOINT == 0 or step + 1 == steps:
+                checkpoint.keep(plan, network, optimisers, step + 1)
 
 
 def main() -> None:
     """Run from the command line."""
-    plan = parse()
+    plan = parse(__doc__)
     plan.out.mkdir(parents=True, exist_ok=True)
-    if plan.threads:
-        torch.set_num_threads(plan.threads)
-    run(plan, Console())
+    prepared.write(plan)
+    if plan.workers == 1:
+        work(0, plan)
+        return
+    (plan.out / RENDEZVOUS).unlink(missing_ok=True)
+    torch.multiprocessing.spawn(join, (plan, os.getpid()), plan.workers)  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

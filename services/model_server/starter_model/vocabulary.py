@@ -24,6 +24,7 @@ TEMPLATE = (
     "{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
+FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 CONTEXT = 1024
 PROMPT_WEIGHT = 0.1  # of a prompt's token in the loss; an answer's token weighs 1
 

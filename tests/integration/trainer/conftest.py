@@ -85,7 +85,8 @@ class Neighbourhood:
     async def events(self, name: str) -> AsyncIterator[trainer_pb2.TrainingEvent]:
         """Every event from the first on, over restarts of the Trainer."""
         request = trainer_pb2.WatchTrainingRunRequest(name=name)
-        async for response in self.trainer.WatchTrainingRun(request):
+        # A channel whose peer was killed may wait out its backoff although the peer is back.
+        async for response in self.trainer.WatchTrainingRun(request, wait_for_ready=True):
             yield response.event
 
     async def until(self, name: str, state: str, message: str = "", step: int = 0) -> None:

@@ -3,15 +3,15 @@
 import re
 from random import Random
 
-import numpy as np
 import torch
+from transformers import LlamaForCausalLM
 
-from services.model_server.starter_model import network, primer, vocabulary
+from services.model_server.starter_model import network, train, vocabulary
 from services.model_server.starter_model.batch import batches
 from services.model_server.starter_model.corpus import drill
 from services.model_server.starter_model.corpus.row import rows
 
-SMALL = network.Shape(layers=1, width=32, inner=64, heads=2, vocabulary=600)
+SMALL = network.Shape(layers=2, width=32, inner=64, heads=2, vocabulary=600)
 
 
 def tokenizer():
@@ -38,31 +38,30 @@ def test_batches_hold_every_row_once_within_their_size():
     assert all(batch.ids.numel() <= 2048 or len(batch.ids) == 1 for batch in made)
 
 
-def test_the_primer_learns_the_second_saying_only():
-    made = primer.batch(np.random.default_rng(1), 600)
-    for ids, weights in zip(made.ids.tolist(), made.weights.tolist(), strict=True):
-        learnt = int(sum(weights))
-        assert ids[-learnt:] == ids[1 : learnt + 1]
-        assert not any(weights[: -learnt or None])
+def test_an_untrained_network_says_again_what_it_read():
+    torch.manual_seed(1)
+    prepared = network.build(network.Shape(), vocabulary.END_ID, vocabulary.PAD_ID)
+    assert copied(prepared) > 0.4
+    assert copied(LlamaForCausalLM(prepared.config)) < 0.05
 
 
-def test_the_primer_takes_turns_with_the_corpus():
-    encoded = [vocabulary.encode(tokenizer(), row.messages) for row in rows(1, 60)]
-    queue = list(batches(encoded, 1024, Random(1)))
-    mixed = primer.interleave(queue, 2, 600, 1)
-    assert len(mixed) == len(queue) + 2
-    assert mixed[1] is queue[0]
-    assert mixed[3] is queue[1]
-    assert mixed[4:] == queue[2:]
+def copied(model):
+    """Share of random tokens, said a second time after a gap, that the model foretells."""
+    said = torch.randint(100, 3072, (8, 40))
+    ids = torch.cat([said, torch.randint(100, 3072, (8, 7)), said], dim=1)
+    with torch.no_grad():
+        foretold = model(ids).logits[:, 47:-1].argmax(-1)
+    return (foretold == said[:, 1:]).float().mean().item()
 
 
-def test_attention_is_left_to_adamw():
+def test_the_layers_that_copy_are_left_to_a_slow_adamw():
     built = network.build(SMALL, vocabulary.END_ID, vocabulary.PAD_ID)
     muon, adam = network.optimisers(built)
     held = {id(p) for group in muon.param_groups for p in group["params"]}
     names = {name for name, p in built.named_parameters() if id(p) in held}
-    assert names
-    assert all(".mlp." in name for name in names)
+    assert names == {n for n, _ in built.named_parameters() if ".mlp." in n}
+    slow = [group for group in adam.param_groups if group["lr"] == network.COPYING_RATE]
+    assert [len(group["params"]) for group in slow] == [8]
     count = sum(len(group["params"]) for o in (muon, adam) for group in o.param_groups)
     assert count == len(list(built.parameters()))
 
@@ -73,19 +72,14 @@ def test_the_rate_rises_stays_and_falls_to_nothing():
     assert 0.8 > factor(0.6) > factor(0.9) > factor(1.0) == 0.0
 
 
-def test_a_step_lowers_the_loss():
+def test_steps_lower_the_loss():
     torch.manual_seed(1)
+    learnt = tokenizer()
     built = network.build(SMALL, vocabulary.END_ID, vocabulary.PAD_ID)
+    encoded = [vocabulary.encode(learnt, row.messages) for row in rows(1, 8)]
+    made = next(iter(batches(encoded, 4096, Random(1))))
     optimisers = network.optimisers(built)
-    made = primer.batch(np.random.default_rng(1), SMALL.vocabulary)
-    losses = []
-    for _ in range(8):
-        loss = network.loss_of(built, made)
-        loss.backward()
-        losses.append(loss.item())
-        for optimiser in optimisers:
-            optimiser.step()
-            optimiser.zero_grad()
+    losses = [train.step_of(built, made, optimisers, 1.0) for _ in range(12)]
     assert losses[-1] < losses[0] - 0.2
 
 

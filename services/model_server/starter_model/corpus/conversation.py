@@ -68,6 +68,7 @@ def draw(rng: Random, holdout: Holdout) -> Conversation:
         unknown,
         tell,
         tell,
+        tell,
         told,
         told,
         note,
@@ -162,12 +163,15 @@ def unknown(rng: Random, holdout: Holdout) -> Conversation:
 
 
 def tell(rng: Random, holdout: Holdout) -> Conversation:
-    """Tell a fact; the answer restates it."""
+    """Tell one to four facts; the last answer restates the last of them."""
     persona = rng.choice(list(PROMPTS))
-    drawn = facts(rng, holdout, rng.randint(1, 4))
-    told_, noted = _telling(rng, drawn[0], holdout)
-    head = _say("system", system(persona, _memories(rng, drawn[1:])))
-    return Conversation("tell", (head, told_, noted), drawn[0].value)
+    drawn = facts(rng, holdout, rng.randint(1, 5))
+    here = drawn[: rng.choice((1, 1, 2, 3, 4))]
+    remembered_ = [*drawn[len(here) :], *(one for one in here[1:] if rng.random() < 0.4)]
+    messages = [_say("system", system(persona, _memories(rng, remembered_)))]
+    for one in reversed(here):
+        messages += _telling(rng, one, holdout)
+    return Conversation("tell", tuple(messages), drawn[0].value)
 
 
 def _telling(rng: Random, drawn: Fact, holdout: Holdout) -> tuple[Message, Message]:

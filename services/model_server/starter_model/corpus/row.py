@@ -26,14 +26,14 @@ from services.model_server.starter_model.corpus.spec import (
 
 SHARES = {
     "draft": 38,
-    "composition": 11,
+    "composition": 8,
     "usual": 4,
     "second": 3,
-    "repair": 13,
-    "reread": 6,
-    "chat": 34,
+    "repair": 17,
+    "reread": 8,
+    "chat": 32,
     "request": 6,
-    "drill": 10,
+    "drill": 6,
 }
 
 
