@@ -5,8 +5,6 @@ from pathlib import Path
 from random import Random
 from typing import TypedDict
 
-from services.model_server.starter_model.corpus import fact
-
 COUNT = 8
 TABLE = Path(__file__).parent / "facts.toml"
 
@@ -23,10 +21,10 @@ def draw(seed: int, count: int = COUNT) -> list[ToldFact]:
     """Draw facts of different kinds about the user, two conversations' worth."""
     rng = Random(f"facts/{seed}")
     rows = rng.sample(tomllib.loads(TABLE.read_text())["facts"], count)
-    drawn = (
-        fact.phrased(
-            rng, fact.Subject(row["kind"], rng.choice(row["topics"])), rng.choice(row["values"])
-        )
-        for row in rows
-    )
-    return [{"statement": f.statement, "question": f.question, "value": f.value} for f in drawn]
+    found: list[ToldFact] = []
+    for row in rows:
+        topic, value = rng.choice(row["topics"]), rng.choice(row["values"])
+        say, ask = row["say"], rng.choice(row["ask"])
+        statement, question = (text.format(topic=topic, value=value) for text in (say, ask))
+        found.append({"statement": statement, "question": question, "value": value})
+    return found

@@ -1,6 +1,7 @@
 """Step 2: a new conversation asks about what was said in the others."""
 
 import random
+import re
 
 from batos.memory.v1 import memory_pb2
 from batos.supervisor.v1 import supervisor_pb2 as pb
@@ -26,7 +27,7 @@ async def run(stage: Stage, evidence: Evidence) -> None:
     for number, fact in enumerate(facts):
         answer = await ask(stage, PERSONA, fact["question"], label=f"recall/{number}")
         found = any(fact["statement"] == r.text for r in answer.turn.recollections)
-        right = fact["value"].lower() in answer.turn.assistant_text.lower()
+        right = holds(answer.turn.assistant_text, fact["value"])
         recalled, answered = recalled + found, answered + right
         _tell(stage, fact["question"], answer.turn, right)
     evidence.facts |= {"asked": len(facts), "recalled": recalled, "answered": answered}
@@ -36,6 +37,11 @@ async def run(stage: Stage, evidence: Evidence) -> None:
         answered >= _ANSWERS_NEEDED * len(facts),
     )
     await _search_document(stage, evidence)
+
+
+def holds(text: str, value: str) -> bool:
+    """Whether a text holds the value as words of its own: 230 does not hold 23."""
+    return bool(re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text, re.IGNORECASE))
 
 
 def _tell(stage: Stage, question: str, turn: pb.Turn, right: bool) -> None:

@@ -33,15 +33,6 @@ class Fact:
     document: bool = False
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What a personal fact is about: a kind, one of its topics, and whose; None is the user's."""
-
-    kind: str
-    topic: str
-    who: str | None = None
-
-
 def fresh(rng: Random, held: bool) -> str:
     """Return a name with a capital: known or made up."""
     if rng.random() < 0.65:
@@ -143,22 +134,17 @@ def personal(
     """Draw a fact that a person tells; `who` is None for the user's own."""
     kind = kind or rng.choice(kind_names())
     row = _kinds("kinds")[kind]
-    subject = Subject(kind, topic or rng.choice(_list(row["topics"])), who)
-    return phrased(rng, subject, value(rng, str(row["value"]), holdout.value), holdout.phrase)
-
-
-def phrased(rng: Random, subject: Subject, told: str, held: bool = False) -> Fact:
-    """Say and ask for a value that is told of a subject; `held` takes the held-out phrases."""
-    row = _kinds("kinds")[subject.kind]
-    words = _grammar(subject.who) | {"t": subject.topic, "v": told}
-    say, ask = (_choose(rng, row[role], held) for role in ("state", "ask"))
+    topic = topic or rng.choice(_list(row["topics"]))
+    drawn = value(rng, str(row["value"]), holdout.value)
+    words = _grammar(who) | {"t": topic, "v": drawn}
+    say, ask = (_choose(rng, row[role], holdout.phrase) for role in ("state", "ask"))
     return Fact(
-        subject.kind,
-        f"{subject.who}/{subject.kind}/{subject.topic}",
+        kind,
+        f"{who}/{kind}/{topic}",
         capital(_fill(say, words)),
         _fill(ask, words),
         _fill(str(row["answer"]), words),
-        told,
+        drawn,
     )
 
 

@@ -31,9 +31,9 @@ SHARES = {
     "second": 3,
     "repair": 17,
     "reread": 8,
-    "chat": 32,
+    "chat": 46,
     "request": 6,
-    "drill": 6,
+    "drill": 10,
 }
 
 
