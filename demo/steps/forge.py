@@ -9,6 +9,7 @@ from demo.spec import DemoSpec
 from demo.stage import Stage
 
 _KNOWN = 3
+_KNOWN_CANDIDATES = 6
 _REPAIR_CANDIDATES = 8
 
 
@@ -17,19 +18,33 @@ async def run(stage: Stage, evidence: Evidence) -> None:
     stage.story.chapter(
         3, "Forge", "A model writes tools from specs; the sandbox tries them; errors go back to it."
     )
-    tools = []
-    for number, drawn in enumerate(known_specs.draw(stage.journey.seed, _KNOWN)):
-        spec = DemoSpec.of(drawn)
-        done = await _forge_aloud(stage, spec, f"known/{number}")
-        evidence.claim(f"{spec.name} was forged", done.state == pb.FORGE_STATE_SUCCEEDED)
-        tools.append((spec, done))
+    tools = await _forge_known(stage, evidence)
     tools.append(await _forge_by_repair(stage, evidence))
     await _run_tools(stage, evidence, [(s, f) for s, f in tools if f.tool])
+    first, forged = next((each for each in tools if each[1].tool), tools[0])
     found = await stage.toolforge.SearchTools(
-        pb.SearchToolsRequest(query=tools[0][0].description, limit=3)
+        pb.SearchToolsRequest(query=first.description, limit=3)
     )
     names = [hit.tool.name for hit in found.hits]
-    evidence.claim("the first tool is found by its meaning", tools[0][1].tool in names)
+    evidence.claim("the first tool is found by its meaning", forged.tool in names)
+
+
+async def _forge_known(stage: Stage, evidence: Evidence) -> list[tuple[DemoSpec, pb.Forge]]:
+    """Forges specs of kinds that the model knows, until there are three tools."""
+    tools, failed = [], []
+    for number, drawn in enumerate(known_specs.draw(stage.journey.seed, _KNOWN_CANDIDATES)):
+        spec = DemoSpec.of(drawn)
+        done = await _forge_aloud(stage, spec, f"known/{number}")
+        if done.state == pb.FORGE_STATE_SUCCEEDED:
+            tools.append((spec, done))
+        else:
+            failed.append(spec.name)
+        if len(tools) == _KNOWN:
+            break
+    evidence.facts |= {"forged": [spec.name for spec, _ in tools], "not_forged": failed}
+    tried = len(tools) + len(failed)
+    evidence.claim(f"{len(tools)} of {tried} known specs were forged", len(tools) == _KNOWN)
+    return tools
 
 
 async def _forge_aloud(stage: Stage, spec: DemoSpec, label: str) -> pb.Forge:

@@ -23,21 +23,27 @@ COPIED = 15.0  # size of what is copied, in spreads
 FAR = 150  # tokens across which a pair of the rotation must still compare
 
 
-@torch.no_grad()
 def prepare(network: LlamaForCausalLM) -> None:
     """Set the first weights of a fresh network, in place; seeded by torch's global seed."""
-    config, model = network.config, network.model
-    width = config.hidden_size // config.num_attention_heads
-    torch.nn.init.normal_(model.embed_tokens.weight, std=SPREAD)
-    network.lm_head.weight.copy_(model.embed_tokens.weight * (0.02 / SPREAD))
-    model.embed_tokens.weight[:, 0] = CONSTANT * SPREAD
+    width = network.config.hidden_size // network.config.num_attention_heads
+    with torch.no_grad():
+        _spread(network)
+        layers = network.model.layers
+        said, moved = (_projection(width, network.config.hidden_size) for _ in range(2))
+        _look_back(layers[LAYERS[0]].self_attn, width, said, moved)
+        _look_up(layers[LAYERS[1]].self_attn, width, said, moved)
+
+
+def _spread(network: LlamaForCausalLM) -> None:
+    """Tell tokens apart by large embeddings, and let no block write anything yet."""
+    embedded = network.model.embed_tokens.weight
+    torch.nn.init.normal_(embedded, std=SPREAD)
+    network.lm_head.weight.copy_(embedded * (0.02 / SPREAD))
+    embedded[:, 0] = CONSTANT * SPREAD
     network.lm_head.weight[:, 0] = 0.0
-    for layer in model.layers:
+    for layer in network.model.layers:
         layer.self_attn.o_proj.weight.zero_()
         layer.mlp.down_proj.weight.zero_()
-    said, moved = (_projection(width, config.hidden_size) for _ in range(2))
-    _look_back(model.layers[LAYERS[0]].self_attn, width, said, moved)
-    _look_up(model.layers[LAYERS[1]].self_attn, width, said, moved)
 
 
 def _look_back(attention: torch.nn.Module, width: int, said: Tensor, moved: Tensor) -> None:

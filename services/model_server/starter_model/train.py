@@ -108,7 +108,7 @@ def main() -> None:
         work(0, plan)
         return
     (plan.out / RENDEZVOUS).unlink(missing_ok=True)
-    torch.multiprocessing.spawn(join, (plan, os.getpid()), plan.workers)  # type: ignore[no-untyped-call]
+    torch.multiprocessing.spawn(join, (plan, os.getpid()), plan.workers)
 
 
 if __name__ == "__main__":
