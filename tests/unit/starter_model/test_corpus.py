@@ -97,7 +97,7 @@ def test_held_out_compositions_are_never_drawn_for_training():
 
 def test_the_lacking_family_is_absent(drawn):
     said = {w for row in drawn for m in row.messages for w in re.findall(r"[a-z]+", m["content"])}
-    assert not {"fare", lacking_family.PARAMETER} & said
+    assert "fare" not in said
 
 
 def test_the_owners_tools_and_the_held_out_specs_share_nothing():
