@@ -67,25 +67,14 @@ def work(rank: int, plan: Plan) -> None:
         torch.set_num_threads(plan.threads)
     torch.manual_seed(plan.seed)
     tokenizer, queue = prepared.load(plan)
-    shape = net.Shape(vocabulary=tokenizer.get_vocab_size())
-    network = net.build(shape, vocabulary.END_ID, vocabulary.PAD_ID).to(
-        "cuda" if torch.cuda.is_available() else "cpu"
-    )
-    if plan.begin:
-        network.load_state_dict(LlamaForCausalLM.from_pretrained(plan.begin).state_dict())
+    network = begun(plan, tokenizer.get_vocab_size())
     optimisers = net.optimisers(network)
     first, steps = checkpoint.resume(plan, network, optimisers), len(queue) // plan.workers
     factor = net.schedule(WARMUP, plan.decay, plan.peak)
     console = Console(quiet=rank > 0)
     tokens = sum(int((batch.weights > 0).sum()) for batch in queue)
     console.print(f"{network.num_parameters()} parameters, {tokens} tokens, {steps} steps")
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[shown]}"),
-    )
-    with Progress(*columns, console=console) as progress, (plan.out / "log.jsonl").open("a") as log:
+    with bar(console) as progress, (plan.out / "log.jsonl").open("a") as log:
         task = progress.add_task("", total=steps, completed=first, shown="")
         for step in range(first, steps):
             began, batch = time.monotonic(), queue[step * plan.workers + rank]
@@ -97,6 +86,25 @@ def work(rank: int, plan: Plan) -> None:
             print(json.dumps({"step": step, "loss": round(loss, 4)}), file=log, flush=True)
             if (step + 1) % CHECKPOINT == 0 or step + 1 == steps:
                 checkpoint.keep(plan, network, optimisers, step + 1)
+
+
+def begun(plan: Plan, size: int) -> LlamaForCausalLM:
+    """Return the network to train, fresh or from the plan's folder, with `size` tokens."""
+    network = net.build(net.Shape(vocabulary=size), vocabulary.END_ID, vocabulary.PAD_ID)
+    if plan.begin:
+        network.load_state_dict(LlamaForCausalLM.from_pretrained(plan.begin).state_dict())
+    return network.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def bar(console: Console) -> Progress:
+    """Return a bar with the steps, the time left, the loss and the speed."""
+    return Progress(
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[shown]}"),
+        console=console,
+    )
 
 
 def main() -> None:
