@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from shared.errors import DataLoss, FailedPrecondition, ResourceExhausted
+from shared.uninterrupted import uninterrupted
 
 T = TypeVar("T")
 
@@ -50,9 +51,13 @@ class Database:
         self._read_connection = self._write_connection = None
 
     async def write(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Runs a function in one transaction; durable when this returns, undone if it raises."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._writer, self._transact, function
+        """Runs a function in one transaction; durable when this returns, undone if it raises.
+
+        Waits for its end even when cancelled, so that whoever holds a lock around the write still
+        holds it when the write is done.
+        """
+        return await uninterrupted(
+            asyncio.get_running_loop().run_in_executor(self._writer, self._transact, function)
         )
 
     async def read(self, function: Callable[[sqlite3.Connection], T]) -> T:

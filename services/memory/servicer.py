@@ -1,9 +1,9 @@
 """MemoryService on the wire: requests to the Scrapbook, answers kept for their request ids."""
 
 import asyncio
+import bisect
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
-from weakref import WeakValueDictionary
 
 import grpc
 from batos.memory.v1 import memory_pb2 as pb
@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from services.memory import messages
 from services.memory.scrapbook import Scrapbook
-from shared import ledger
+from shared import pages
 from shared.ledger import Ledger
 from shared.sqlite import Database
 
@@ -29,24 +29,22 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
 
     def __init__(self, scrapbook: Scrapbook, database: Database) -> None:
         self._scrapbook = scrapbook
-        self._database = database
         self._ledger = Ledger(database)
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._batches: set[asyncio.Task[pb.CreateEpisodesResponse]] = set()
 
     async def CreateSummary(
         self, request: pb.CreateSummaryRequest, context: Context
     ) -> pb.CreateSummaryResponse:
         """Stores one summary."""
-        async with self._turn_of(request.request_id):
-            first = await self._ledger.replay("CreateSummary", request, pb.CreateSummaryResponse)
+        async with self._ledger.alone(request):
+            first = await self._ledger.replay(request, pb.CreateSummaryResponse)
             if first is not None:
                 return first
             record = await self._scrapbook.create_summary(
                 request.request_id, messages.summary_draft(request)
             )
             answer = pb.CreateSummaryResponse(summary=messages.record_message(record))
-            return await self._recorded("CreateSummary", request, answer)
+            return await self._recorded(request, answer)
 
     async def CreateEpisodes(
         self, request_iterator: AsyncIterator[pb.CreateEpisodesRequest], context: Context
@@ -66,17 +64,26 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
 
     async def Forget(self, request: pb.ForgetRequest, context: Context) -> pb.ForgetResponse:
         """Removes records."""
-        async with self._turn_of(request.request_id):
-            first = await self._ledger.replay("Forget", request, pb.ForgetResponse)
+        async with self._ledger.alone(request):
+            first = await self._ledger.replay(request, pb.ForgetResponse)
             if first is not None:
                 return first
             forgotten = await self._scrapbook.forget(messages.selection(request))
             answer = pb.ForgetResponse(forgotten_count=forgotten.count, purged=forgotten.purged)
-            return await self._recorded("Forget", request, answer)
+            return await self._recorded(request, answer)
 
     async def GetStats(self, request: pb.GetStatsRequest, context: Context) -> pb.GetStatsResponse:
-        """Counts what is kept."""
-        return messages.stats_response(await self._scrapbook.stats(request.namespace))
+        """Counts what is kept; the token is the last namespace."""
+        size = pages.size_of(request.page_size)
+        response = messages.stats_response(await self._scrapbook.stats(request.namespace))
+        names = [count.namespace for count in response.namespaces]
+        begin = bisect.bisect_right(names, request.page_token)
+        shown, more = pages.fitting(response.namespaces[begin : begin + size + 1], size)
+        token = shown[-1].namespace if more else ""
+        del response.namespaces[begin + len(shown) :]
+        del response.namespaces[:begin]
+        response.next_page_token = token
+        return response
 
     async def _read(
         self,
@@ -108,8 +115,8 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
     async def _acknowledged(
         self, request: pb.CreateEpisodesRequest, submitted: asyncio.Event
     ) -> pb.CreateEpisodesResponse:
-        async with self._turn_of(request.request_id):
-            first = await self._ledger.replay("CreateEpisodes", request, pb.CreateEpisodesResponse)
+        async with self._ledger.alone(request):
+            first = await self._ledger.replay(request, pb.CreateEpisodesResponse)
             if first is not None:
                 return first
             receipt = await self._scrapbook.submit(
@@ -120,14 +127,10 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
             answer = pb.CreateEpisodesResponse(
                 request_id=request.request_id, ids=kept.ids, duplicate_count=kept.duplicate_count
             )
-            return await self._recorded("CreateEpisodes", request, answer)
+            return await self._recorded(request, answer)
 
-    def _turn_of(self, request_id: str) -> asyncio.Lock:
-        """A retry that overtakes its first attempt waits, and then gets the first answer."""
-        return self._locks.setdefault(request_id, asyncio.Lock())
-
-    async def _recorded(self, method: str, request: Message, answer: A) -> A:
+    async def _recorded(self, request: Message, answer: A) -> A:
         # The rows are durable by now. Should the process die before this, a retry finds them by
         # their ids and hashes and gets the same ids.
-        await self._database.write(lambda c: ledger.record(c, method, request, answer))
+        await self._ledger.keep(request, answer)
         return answer

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from services.supervisor import prompt
-from services.supervisor.keyed_locks import KeyedLocks
 from services.supervisor.model import ModelBackend
 from services.supervisor.persona import Persona
 from services.supervisor.recall import Recall, Recalled
@@ -21,6 +20,7 @@ from shared.errors import (
     InvalidArgument,
     ResourceExhausted,
 )
+from shared.keyed_locks import KeyedLocks
 from shared.naming import new_id
 
 

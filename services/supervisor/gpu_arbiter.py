@@ -16,7 +16,6 @@ import structlog
 from services.supervisor.events import EventKind, Happening
 from services.supervisor.gpu_lease import Claim, Leases, ServingState, Standing
 from services.supervisor.gpu_memory import GpuMemory
-from services.supervisor.keyed_locks import KeyedLocks
 from services.supervisor.turn_gate import TurnGate
 from shared.errors import (
     Aborted,
@@ -25,6 +24,7 @@ from shared.errors import (
     ResourceExhausted,
     Unavailable,
 )
+from shared.keyed_locks import KeyedLocks
 
 _log = structlog.get_logger()
 

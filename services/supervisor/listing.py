@@ -9,9 +9,7 @@ from typing import Protocol
 
 from services.supervisor.soma import Soma
 from shared.errors import InvalidArgument
-
-_DEFAULT_SIZE = 50
-_LARGEST_SIZE = 500
+from shared.pages import size_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +33,7 @@ class Pages(Protocol):
 
 async def listed(pages: Pages, query: Query) -> tuple[list[Soma], str]:
     """A page and the token of the next, "" on the last."""
-    if query.size < 0:
-        raise InvalidArgument.of_field("page_size", "must not be negative")
-    size = min(query.size or _DEFAULT_SIZE, _LARGEST_SIZE)
+    size = size_of(query.size)
     # One more than asked for tells whether there is a next page.
     found = await pages.page(query.persona, query.golden_only, _before(query), size + 1)
     shown = found[:size]

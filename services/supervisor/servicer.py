@@ -16,7 +16,6 @@ from services.supervisor.conversation import Conversation, Question
 from services.supervisor.gpu_arbiter import GpuArbiter
 from services.supervisor.gpu_lease import DEFAULT_TTL, Claim
 from services.supervisor.grading import Grade
-from services.supervisor.keyed_locks import KeyedLocks
 from services.supervisor.persona import ModelPointer
 from services.supervisor.proto_messages import (
     converse_message,
@@ -32,7 +31,7 @@ from services.supervisor.sqlite_events import SqliteEvents
 from services.supervisor.sqlite_personas import SqlitePersonas
 from services.supervisor.sqlite_somas import SqliteSomas
 from services.supervisor.swap import Report, Swapper, paired
-from shared import ledger, naming
+from shared import ledger, naming, pages
 from shared.ledger import Ledger
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -64,7 +63,6 @@ class SupervisorServicer(supervisor_pb2_grpc.SupervisorServiceServicer):
 
     def __init__(self, domain: Domain) -> None:
         self._domain = domain
-        self._mutations = KeyedLocks()
 
     async def Converse(
         self, request: pb.ConverseRequest, context: Context
@@ -104,9 +102,14 @@ class SupervisorServicer(supervisor_pb2_grpc.SupervisorServiceServicer):
         )
 
     async def GetSoma(self, request: pb.GetSomaRequest, context: Context) -> pb.GetSomaResponse:
-        """One Soma with its turns."""
-        soma = await self._domain.somas.get(naming.parse(request.name, COLLECTION))
-        return pb.GetSomaResponse(soma=soma_message(soma))
+        """One Soma with a page of its turns; the token is the number of the last one."""
+        size, after = pages.size_of(request.page_size), pages.number_of(request.page_token)
+        soma_id = naming.parse(request.name, COLLECTION)
+        message = soma_message(await self._domain.somas.after(soma_id, after, size + 1))
+        turns, more = pages.fitting(message.turns, size)
+        del message.turns[len(turns) :]
+        token = str(turns[-1].number) if more else ""
+        return pb.GetSomaResponse(soma=message, next_page_token=token)
 
     async def ListSomas(
         self, request: pb.ListSomasRequest, context: Context
@@ -123,9 +126,12 @@ class SupervisorServicer(supervisor_pb2_grpc.SupervisorServiceServicer):
     async def ListPersonas(
         self, request: pb.ListPersonasRequest, context: Context
     ) -> pb.ListPersonasResponse:
-        """All personas."""
-        personas = await self._domain.personas.all()
-        return pb.ListPersonasResponse(personas=[persona_message(p) for p in personas])
+        """Personas by name; the token is the name of the last one."""
+        size, after = pages.size_of(request.page_size), pages.id_of(request.page_token)
+        personas = [p for p in await self._domain.personas.all() if p.name > after]
+        shown, more = pages.fitting([persona_message(p) for p in personas[: size + 1]], size)
+        token = shown[-1].name if more else ""
+        return pb.ListPersonasResponse(personas=shown, next_page_token=token)
 
     async def GetPersona(
         self, request: pb.GetPersonaRequest, context: Context
@@ -154,15 +160,26 @@ class SupervisorServicer(supervisor_pb2_grpc.SupervisorServiceServicer):
         self, request: pb.RenewGpuLeaseRequest, context: Context
     ) -> pb.RenewGpuLeaseResponse:
         """Keeps a lease."""
-        standing = await self._domain.arbiter.renew(request.fencing_token)
-        return pb.RenewGpuLeaseResponse(lease=lease_message(standing))
+        async with self._domain.ledger.alone(request):
+            self._domain.arbiter.check(request.fencing_token)
+            first = await self._domain.ledger.replay(request, pb.RenewGpuLeaseResponse)
+            if first is not None:
+                return first
+            standing = await self._domain.arbiter.renew(request.fencing_token)
+            answer = pb.RenewGpuLeaseResponse(lease=lease_message(standing))
+            await self._domain.ledger.keep(request, answer)
+            return answer
 
     async def ReleaseGpuLease(
         self, request: pb.ReleaseGpuLeaseRequest, context: Context
     ) -> pb.ReleaseGpuLeaseResponse:
         """Gives the GPU back."""
-        await self._domain.arbiter.release(request.fencing_token)
-        return pb.ReleaseGpuLeaseResponse()
+        async with self._domain.ledger.alone(request):
+            first = await self._domain.ledger.replay(request, pb.ReleaseGpuLeaseResponse)
+            if first is None:
+                await self._domain.arbiter.release(request.fencing_token)
+                await self._domain.ledger.keep(request, pb.ReleaseGpuLeaseResponse())
+            return pb.ReleaseGpuLeaseResponse()
 
     async def ReportModelSwap(
         self, request: pb.ReportModelSwapRequest, context: Context
@@ -206,14 +223,11 @@ class SupervisorServicer(supervisor_pb2_grpc.SupervisorServiceServicer):
 
         `mutate` gets the receipt that it must write in its own transaction.
         """
-        method = type(request).DESCRIPTOR.name
-        async with self._mutations.hold(naming.parse_request_id(request.request_id)):
-            first = await self._domain.ledger.replay(method, request, answer_type)
+        async with self._domain.ledger.alone(request):
+            first = await self._domain.ledger.replay(request, answer_type)
             if first is not None:
                 return first
-            return answer(
-                await mutate(lambda c, result: ledger.record(c, method, request, answer(result)))
-            )
+            return answer(await mutate(lambda c, result: ledger.record(c, request, answer(result))))
 
 
 def _soma_id(name: str) -> str:

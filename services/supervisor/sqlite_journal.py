@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from services.supervisor.uninterrupted import uninterrupted
 from shared.ledger import Ledger
 from shared.sqlite import Database
 
@@ -102,12 +101,9 @@ class Journal:
         return await self.database.read(function)
 
     async def write(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Runs a function in one transaction, and waits for its end even when cancelled.
-
-        So whoever held a lock around the write still holds it when the write is done.
-        """
+        """Runs a function in one transaction; see `shared.sqlite.Database.write`."""
         try:
-            return await uninterrupted(self.database.write(function))
+            return await self.database.write(function)
         finally:
             self._changed.set()
             self._changed = asyncio.Event()

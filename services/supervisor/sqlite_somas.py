@@ -39,6 +39,10 @@ class SqliteSomas:
         """A Soma with its turns; NotFound."""
         return await self._journal.read(lambda c: _soma(c, soma_id))
 
+    async def after(self, soma_id: str, number: int, limit: int) -> Soma:
+        """A Soma with at most `limit` turns after this number, in order; NotFound."""
+        return await self._journal.read(lambda c: _soma(c, soma_id, number, limit))
+
     async def keep(self, question: Question, soma: Soma, turn: Turn) -> Finished:
         """Keeps a turn, what Memory is to learn of it and its event, all or nothing."""
 
@@ -114,9 +118,12 @@ def _find(connection: sqlite3.Connection, soma_id: str) -> Soma:
     return _bare_soma(row)
 
 
-def _soma(connection: sqlite3.Connection, soma_id: str) -> Soma:
+def _soma(connection: sqlite3.Connection, soma_id: str, after: int = 0, limit: int = -1) -> Soma:
     soma = _find(connection, soma_id)
-    rows = connection.execute("SELECT * FROM turns WHERE soma_id = ? ORDER BY number", (soma_id,))
+    rows = connection.execute(
+        "SELECT * FROM turns WHERE soma_id = ? AND number > ? ORDER BY number LIMIT ?",
+        (soma_id, after, limit),
+    )
     return replace(soma, turns=tuple(turn_of(row) for row in rows))
 
 

@@ -2,15 +2,14 @@
 
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import grpc
 from batos.toolforge.v1 import toolforge_pb2 as pb
 from batos.toolforge.v1.toolforge_pb2_grpc import ToolForgeServiceServicer
 
-from services.toolforge import messages, pages
-from services.toolforge.flights import Flights
+from services.toolforge import messages
 from services.toolforge.forge import Forge, State
 from services.toolforge.forge_store import ForgeStore
 from services.toolforge.forges import Forges
@@ -22,6 +21,7 @@ from services.toolforge.sandbox import Sandbox
 from services.toolforge.tool import Tool
 from services.toolforge.tool_search import ToolSearch
 from services.toolforge.trajectories import Trajectories
+from shared import pages
 from shared.errors import InvalidArgument
 from shared.ledger import Ledger, record
 from shared.naming import new_id, parse
@@ -49,19 +49,18 @@ class ToolForgeServicer(ToolForgeServiceServicer):
     sandbox: Sandbox
     ledger: Ledger
     invoke_seconds: float
-    _flights: Flights = field(default_factory=Flights)
 
     async def StartForge(
         self, request: pb.StartForgeRequest, context: Context
     ) -> pb.StartForgeResponse:
         """Begins a forge; Unavailable at once where the sandbox cannot run anything."""
-        async with self._flights.alone(request.request_id):
-            kept = await self.ledger.replay("StartForge", request, pb.StartForgeResponse)
+        async with self.ledger.alone(request):
+            kept = await self.ledger.replay(request, pb.StartForgeResponse)
             if kept:
                 return pb.StartForgeResponse(forge=await self._forge(kept.forge.name))
             forge = await self._new_forge(request)
             answer = pb.StartForgeResponse(forge=messages.forge_message(forge))
-            await self.forges.start(forge, lambda c: record(c, "StartForge", request, answer))
+            await self.forges.start(forge, lambda c: record(c, request, answer))
             return answer
 
     async def GetForge(self, request: pb.GetForgeRequest, context: Context) -> pb.GetForgeResponse:
@@ -73,7 +72,7 @@ class ToolForgeServicer(ToolForgeServiceServicer):
     ) -> pb.ListForgesResponse:
         """Forges, newest first; the token is the id of the last one."""
         size = pages.size_of(request.page_size)
-        found = await self.forge_store.page(request.page_token, size + 1)
+        found = await self.forge_store.page(pages.id_of(request.page_token), size + 1)
         forges, more = pages.fitting([messages.forge_message(forge) for forge in found], size)
         token = parse(forges[-1].name, "forges") if more else ""
         return pb.ListForgesResponse(forges=forges, next_page_token=token)
@@ -83,6 +82,8 @@ class ToolForgeServicer(ToolForgeServiceServicer):
     ) -> AsyncIterator[pb.WatchForgeResponse]:
         """Events of one forge until it has ended."""
         forge_id = parse(request.name, "forges")
+        if request.after_sequence < 0:
+            raise InvalidArgument.of_field("after_sequence", "must not be negative")
         async for event in self.forges.watch(forge_id, request.after_sequence):
             yield pb.WatchForgeResponse(event=messages.event_message(event))
 
@@ -91,29 +92,27 @@ class ToolForgeServicer(ToolForgeServiceServicer):
     ) -> pb.CancelForgeResponse:
         """Stops a forge."""
         forge_id = parse(request.name, "forges")
-        async with self._flights.alone(request.request_id):
-            if not await self.ledger.replay("CancelForge", request, pb.CancelForgeResponse):
+        async with self.ledger.alone(request):
+            if not await self.ledger.replay(request, pb.CancelForgeResponse):
                 await self.forge_store.get(forge_id)
                 # An ended forge never changes, so its name is answer enough to keep.
                 answer = pb.CancelForgeResponse(forge=pb.Forge(name=request.name))
-                await self.forges.cancel(
-                    forge_id, lambda c: record(c, "CancelForge", request, answer)
-                )
+                await self.forges.cancel(forge_id, lambda c: record(c, request, answer))
             return pb.CancelForgeResponse(forge=await self._forge(request.name))
 
     async def RegisterTool(
         self, request: pb.RegisterToolRequest, context: Context
     ) -> pb.RegisterToolResponse:
         """Takes the owner's own code."""
-        async with self._flights.alone(request.request_id):
-            kept = await self.ledger.replay("RegisterTool", request, pb.RegisterToolResponse)
+        async with self.ledger.alone(request):
+            kept = await self.ledger.replay(request, pb.RegisterToolResponse)
             if kept:
                 return kept
             spec = messages.read_spec_message(request.spec)
 
             def keep(connection: Any, tool: Tool) -> None:
                 answer = pb.RegisterToolResponse(tool=messages.tool_message(tool))
-                record(connection, "RegisterTool", request, answer)
+                record(connection, request, answer)
 
             tool = await self.registration.register(spec, request.source, keep)
             return pb.RegisterToolResponse(tool=messages.tool_message(tool))
@@ -128,7 +127,7 @@ class ToolForgeServicer(ToolForgeServiceServicer):
     ) -> pb.ListToolsResponse:
         """Tools by name; the token is the name of the last one."""
         size = pages.size_of(request.page_size)
-        found = await self.registry.page(request.page_token, size + 1)
+        found = await self.registry.page(pages.id_of(request.page_token), size + 1)
         tools, more = pages.fitting([messages.tool_message(tool) for tool in found], size)
         token = parse(tools[-1].name, "tools") if more else ""
         return pb.ListToolsResponse(tools=tools, next_page_token=token)
@@ -148,8 +147,8 @@ class ToolForgeServicer(ToolForgeServiceServicer):
         self, request: pb.InvokeToolRequest, context: Context
     ) -> pb.InvokeToolResponse:
         """Runs a tool in the sandbox."""
-        async with self._flights.alone(request.request_id):
-            kept = await self.ledger.replay("InvokeTool", request, pb.InvokeToolResponse)
+        async with self.ledger.alone(request):
+            kept = await self.ledger.replay(request, pb.InvokeToolResponse)
             if kept:
                 return kept
             tool = await self.registry.get(parse(request.name, "tools"))
@@ -157,7 +156,7 @@ class ToolForgeServicer(ToolForgeServiceServicer):
                 self.sandbox, tool, request.arguments_json, self.invoke_seconds
             )
             answer = messages.invocation_message(invocation, tool)
-            await self.ledger.keep("InvokeTool", request, answer)
+            await self.ledger.keep(request, answer)
             return answer
 
     async def ExportTrajectories(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import grpc
 from batos.supervisor.v1 import supervisor_pb2 as pb
 from batos.supervisor.v1.supervisor_pb2_grpc import SupervisorServiceStub
@@ -43,10 +45,15 @@ class GrpcArbiter:
         return _lease(response.lease)
 
     async def renew(self, token: int, timeout: float) -> Lease:
-        """As `Arbiter.renew`."""
+        """As `Arbiter.renew`.
+
+        A fresh request id each time: the stored answer of an earlier renewal would say nothing
+        about the time that is left now.
+        """
         try:
             response = await self._stub.RenewGpuLease(
-                pb.RenewGpuLeaseRequest(fencing_token=token), timeout=timeout
+                pb.RenewGpuLeaseRequest(request_id=str(uuid.uuid4()), fencing_token=token),
+                timeout=timeout,
             )
         except grpc.RpcError as error:
             raise peer_error("supervisor", self._address, error) from error
@@ -56,7 +63,8 @@ class GrpcArbiter:
         """As `Arbiter.release`."""
         try:
             await self._stub.ReleaseGpuLease(
-                pb.ReleaseGpuLeaseRequest(fencing_token=token), timeout=_GET_SECONDS
+                pb.ReleaseGpuLeaseRequest(request_id=str(uuid.uuid4()), fencing_token=token),
+                timeout=_GET_SECONDS,
             )
         except grpc.RpcError as error:
             raise peer_error("supervisor", self._address, error) from error

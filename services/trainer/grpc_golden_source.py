@@ -60,12 +60,24 @@ class GrpcGoldenSource:
     async def _turns(self, persona: str) -> AsyncIterator[GoldenExample]:
         try:
             async for name in self._golden_somas(persona):
-                request = supervisor_pb2.GetSomaRequest(name=name)
-                soma = (await self._supervisor.GetSoma(request)).soma
-                for example in soma_examples(soma):
+                for example in soma_examples(await self._soma(name)):
                     yield example
         except grpc.RpcError as error:
             raise peer_error("supervisor", self._supervisor_address, error) from error
+
+    async def _soma(self, name: str) -> supervisor_pb2.Soma:
+        """With all its turns: an example needs what was said before it."""
+        whole = supervisor_pb2.Soma(name=name)
+        token = ""
+        for _ in range(_MAX_PAGES):
+            page = await self._supervisor.GetSoma(
+                supervisor_pb2.GetSomaRequest(name=name, page_size=_PAGE_SIZE, page_token=token)
+            )
+            whole.turns.extend(page.soma.turns)
+            token = page.next_page_token
+            if not token:
+                break
+        return whole
 
     async def _golden_somas(self, persona: str) -> AsyncIterator[str]:
         token = ""

@@ -21,6 +21,7 @@ from services.trainer.messages import (
 from services.trainer.parts import Parts
 from services.trainer.scheduler import Scheduler
 from services.trainer.training_run import TrainingRun
+from shared import pages
 from shared.errors import FailedPrecondition, InvalidArgument, Violation
 from shared.ledger import Ledger, record
 from shared.naming import new_id, parse
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
     Context = grpc.aio.ServicerContext[Any, Any]
 
-_PAGE_SIZE = 50
-_MOST_PER_PAGE = 500
-
 
 class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     """The methods of TrainerService."""
@@ -41,31 +39,30 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     def __init__(self, parts: Parts, scheduler: Scheduler, database: Database) -> None:
         self._parts = parts
         self._scheduler = scheduler
-        self._database = database
         self._ledger = Ledger(database)
-        self._starting = asyncio.Lock()  # a request sent twice at once must not begin two runs
 
     async def BuildDataset(
         self, request: pb.BuildDatasetRequest, context: Context
     ) -> pb.BuildDatasetResponse:
         """Collects golden examples into a dataset."""
         _require_persona(request.persona)
-        answer = await self._ledger.replay("BuildDataset", request, pb.BuildDatasetResponse)
-        if answer:
+        async with self._ledger.alone(request):
+            first = await self._ledger.replay(request, pb.BuildDatasetResponse)
+            if first:
+                return first
+            examples = await self._parts.source.examples(request.persona)
+            dataset = await asyncio.to_thread(build_dataset, request.persona, examples)
+            card = await self._parts.datasets.put(dataset)
+            answer = pb.BuildDatasetResponse(dataset=dataset_message(card))
+            await self._ledger.keep(request, answer)
             return answer
-        examples = await self._parts.source.examples(request.persona)
-        dataset = await asyncio.to_thread(build_dataset, request.persona, examples)
-        card = await self._parts.datasets.put(dataset)
-        answer = pb.BuildDatasetResponse(dataset=dataset_message(card))
-        await self._database.write(lambda c: record(c, "BuildDataset", request, answer))
-        return answer
 
     async def StartTrainingRun(
         self, request: pb.StartTrainingRunRequest, context: Context
     ) -> pb.StartTrainingRunResponse:
         """Accepts a run."""
         _require_persona(request.persona)
-        async with self._starting:
+        async with self._ledger.alone(request):
             run = await self._first_run(request) or await self._new_run(request)
         return pb.StartTrainingRunResponse(training_run=run_message(run))
 
@@ -80,16 +77,11 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         self, request: pb.ListTrainingRunsRequest, context: Context
     ) -> pb.ListTrainingRunsResponse:
         """Runs, newest first; the page token is the id of the last one seen."""
-        if not 0 <= request.page_size <= _MOST_PER_PAGE:
-            raise InvalidArgument.of_field("page_size", f"must be from 0 to {_MOST_PER_PAGE}")
-        if request.page_token:
-            parse(f"trainingRuns/{request.page_token}", "trainingRuns", "page_token")
-        size = request.page_size or _PAGE_SIZE
-        runs = await self._parts.runs.page(size + 1, request.page_token)
-        return pb.ListTrainingRunsResponse(
-            training_runs=[run_message(run) for run in runs[:size]],
-            next_page_token=runs[size - 1].id if len(runs) > size else "",
-        )
+        size, before = pages.size_of(request.page_size), pages.id_of(request.page_token)
+        found = await self._parts.runs.page(size + 1, before)
+        runs, more = pages.fitting([run_message(run) for run in found], size)
+        token = parse(runs[-1].name, "trainingRuns") if more else ""
+        return pb.ListTrainingRunsResponse(training_runs=runs, next_page_token=token)
 
     async def WatchTrainingRun(
         self, request: pb.WatchTrainingRunRequest, context: Context
@@ -106,20 +98,17 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     ) -> pb.CancelTrainingRunResponse:
         """Ends a run; a repeated request gets the run as it stands, which is its end."""
         run_id = parse(request.name, "trainingRuns")
-        run = await self._parts.runs.get(run_id)
-        first = await self._ledger.replay(
-            "CancelTrainingRun", request, pb.CancelTrainingRunResponse
-        )
-        if not first and not run.state.ended:
-            asked = pb.CancelTrainingRunResponse(training_run=run_message(run))
-            run = await self._scheduler.cancel(
-                run_id, lambda c: record(c, "CancelTrainingRun", request, asked)
-            )
-        return pb.CancelTrainingRunResponse(training_run=run_message(run))
+        async with self._ledger.alone(request):
+            run = await self._parts.runs.get(run_id)
+            first = await self._ledger.replay(request, pb.CancelTrainingRunResponse)
+            if not first and not run.state.ended:
+                asked = pb.CancelTrainingRunResponse(training_run=run_message(run))
+                run = await self._scheduler.cancel(run_id, lambda c: record(c, request, asked))
+            return pb.CancelTrainingRunResponse(training_run=run_message(run))
 
     async def _first_run(self, request: pb.StartTrainingRunRequest) -> TrainingRun | None:
         """The run that this very request began before, as it stands now."""
-        first = await self._ledger.replay("StartTrainingRun", request, pb.StartTrainingRunResponse)
+        first = await self._ledger.replay(request, pb.StartTrainingRunResponse)
         if first is None:
             return None
         return await self._parts.runs.get(parse(first.training_run.name, "trainingRuns"))
@@ -145,7 +134,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
             dataset=request.dataset,
         )
         answer = pb.StartTrainingRunResponse(training_run=run_message(run))
-        await self._scheduler.submit(run, lambda c: record(c, "StartTrainingRun", request, answer))
+        await self._scheduler.submit(run, lambda c: record(c, request, answer))
         return run
 
     async def _check_dataset(self, name: str, persona: str) -> None:

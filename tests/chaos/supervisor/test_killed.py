@@ -123,7 +123,7 @@ async def test_a_lease_outlives_the_supervisor_for_one_ttl(supervise, connect, b
     process.kill()
     process.start()
     assert (await client.persona()).serving_state == pb.SERVING_STATE_TRAINING
-    renew = pb.RenewGpuLeaseRequest(fencing_token=lease.fencing_token)
+    renew = pb.RenewGpuLeaseRequest(request_id=fresh(), fencing_token=lease.fencing_token)
     assert (await client.call("RenewGpuLease", renew)).lease == lease
     assert (await refused(client.acquire("trainingRuns/b"))).reason == "GPU_LEASED"
     waited = await client.say("Are you there?")  # until the lease has run out

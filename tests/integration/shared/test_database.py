@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import uuid
 
 import pytest
@@ -77,20 +78,52 @@ async def test_the_first_answer_is_replayed_and_a_changed_request_refused(databa
     answers = ledger.Ledger(database)
     first = request(str(uuid.uuid4()))
     answer = memory_pb2.ForgetResponse(forgotten_count=3)
-    assert await answers.replay("Forget", first, memory_pb2.ForgetResponse) is None
-    await database.write(lambda c: ledger.record(c, "Forget", first, answer))
-    assert await answers.replay("Forget", first, memory_pb2.ForgetResponse) == answer
+    assert await answers.replay(first, memory_pb2.ForgetResponse) is None
+    await database.write(lambda c: ledger.record(c, first, answer))
+    assert await answers.replay(first, memory_pb2.ForgetResponse) == answer
     with pytest.raises(errors.InvalidArgument) as caught:
-        await answers.replay(
-            "Forget", request(first.request_id, "somas/b"), memory_pb2.ForgetResponse
-        )
+        await answers.replay(request(first.request_id, "somas/b"), memory_pb2.ForgetResponse)
     assert caught.value.reason == "REQUEST_ID_REUSED"
 
 
 async def test_a_request_id_that_is_no_uuid_is_a_field_violation(database):
     with pytest.raises(errors.InvalidArgument) as caught:
-        await ledger.Ledger(database).replay("Forget", request("1"), memory_pb2.ForgetResponse)
+        await ledger.Ledger(database).replay(request("1"), memory_pb2.ForgetResponse)
     assert caught.value.violations[0].field == "request_id"
+
+
+async def test_a_repetition_waits_for_the_first_answer_however_its_id_is_written(database):
+    answers, order = ledger.Ledger(database), []
+    request_id = str(uuid.uuid4())
+
+    async def mutate(spelling, name):
+        async with answers.alone(request(spelling)):
+            order.append(f"{name} begins")
+            await asyncio.sleep(0.01)
+            order.append(f"{name} ends")
+
+    await asyncio.gather(mutate(request_id, "first"), mutate(request_id.upper(), "second"))
+    assert order == ["first begins", "first ends", "second begins", "second ends"]
+
+
+async def test_a_cancelled_write_is_waited_for(database):
+    begun, go_on, ended = threading.Event(), threading.Event(), []
+
+    def slowly(connection):
+        begun.set()
+        go_on.wait(5)
+        connection.execute("INSERT INTO item VALUES (1, 'x')")
+        ended.append(True)
+
+    write = asyncio.create_task(database.write(slowly))
+    await asyncio.to_thread(begun.wait, 5)
+    write.cancel()
+    await asyncio.sleep(0.05)
+    assert not write.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await write
+    assert ended
 
 
 WRITER = """

@@ -65,7 +65,9 @@ class Client:
         return (await self.call("AcquireGpuLease", request)).lease
 
     async def release(self, token: int) -> None:
-        await self.call("ReleaseGpuLease", pb.ReleaseGpuLeaseRequest(fencing_token=token))
+        await self.call(
+            "ReleaseGpuLease", pb.ReleaseGpuLeaseRequest(request_id=fresh(), fencing_token=token)
+        )
 
     async def events(self, count: int, after: int = 0) -> list[pb.Event]:
         """The next events of the journal."""

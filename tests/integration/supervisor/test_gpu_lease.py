@@ -32,7 +32,8 @@ async def state(client) -> int:
 
 
 async def renew(client, token: int):
-    return await client.call("RenewGpuLease", pb.RenewGpuLeaseRequest(fencing_token=token))
+    request = pb.RenewGpuLeaseRequest(request_id=fresh(), fencing_token=token)
+    return await client.call("RenewGpuLease", request)
 
 
 async def test_turns_in_flight_finish_and_new_ones_wait_for_the_gpu(scripted, backend):

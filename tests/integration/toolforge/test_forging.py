@@ -172,6 +172,8 @@ async def test_a_forge_waits_while_the_gpu_is_lent_out(shop: Workshop) -> None:
         )
         assert shop.model.chats == []
         await supervisor.ReleaseGpuLease(
-            supervisor_pb2.ReleaseGpuLeaseRequest(fencing_token=lease.fencing_token)
+            supervisor_pb2.ReleaseGpuLeaseRequest(
+                request_id=fresh_id(), fencing_token=lease.fencing_token
+            )
         )
     await shop.events(waiting.name)

@@ -579,16 +579,24 @@ class GetStatsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NAMESPACE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     namespace: _builtins.str
     """Empty means every namespace."""
+    page_size: _builtins.int
+    """Namespaces on a page: 0 means 50, more than 500 counts as 500."""
+    page_token: _builtins.str
+    """next_page_token of the page before."""
     def __init__(
         self,
         *,
         namespace: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["namespace", b"namespace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["namespace", b"namespace", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -634,15 +642,18 @@ class GetStatsResponse(_message.Message):
     EMBEDDER_FIELD_NUMBER: _builtins.int
     DIMENSION_FIELD_NUMBER: _builtins.int
     DISK_BYTES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     embedder: _builtins.str
     """The embedder that made the vectors, such as "wordllama-256"."""
     dimension: _builtins.int
     """Length of each vector."""
     disk_bytes: _builtins.int
     """Bytes of the table on disk."""
+    next_page_token: _builtins.str
+    """Empty on the last page."""
     @_builtins.property
     def namespaces(self) -> _containers.RepeatedCompositeFieldContainer[Global___NamespaceStats]:
-        """One entry per namespace, sorted by name."""
+        """One entry per namespace of this page, sorted by name."""
 
     def __init__(
         self,
@@ -651,10 +662,11 @@ class GetStatsResponse(_message.Message):
         embedder: _builtins.str = ...,
         dimension: _builtins.int = ...,
         disk_bytes: _builtins.int = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimension", b"dimension", "disk_bytes", b"disk_bytes", "embedder", b"embedder", "namespaces", b"namespaces"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimension", b"dimension", "disk_bytes", b"disk_bytes", "embedder", b"embedder", "namespaces", b"namespaces", "next_page_token", b"next_page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,19 +26,19 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$batos/supervisor/v1/supervisor.proto\x12\x13\x62\x61tos.supervisor.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"?\n\x0cModelPointer\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x12\n\ngeneration\x18\x03 \x01(\x03\"\xbc\x01\n\x07Persona\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rsystem_prompt\x18\x02 \x01(\t\x12\x30\n\x05model\x18\x03 \x01(\x0b\x32!.batos.supervisor.v1.ModelPointer\x12\x33\n\x08previous\x18\x04 \x01(\x0b\x32!.batos.supervisor.v1.ModelPointer\x12\x12\n\nbase_model\x18\x05 \x01(\t\x12\x11\n\ttoolsmith\x18\x06 \x01(\x08\"\x8d\x01\n\x0cRecollection\x12\x11\n\trecord_id\x18\x01 \x01(\t\x12\x0f\n\x07speaker\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0c\n\x04soma\x18\x04 \x01(\t\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05score\x18\x06 \x01(\x02\"\xa8\x03\n\x04Turn\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x11\n\tuser_text\x18\x02 \x01(\t\x12\x16\n\x0e\x61ssistant_text\x18\x03 \x01(\t\x12\x13\n\x0bsystem_text\x18\x04 \x01(\t\x12\x38\n\rrecollections\x18\x05 \x03(\x0b\x32!.batos.supervisor.v1.Recollection\x12\x30\n\x05model\x18\x06 \x01(\x0b\x32!.batos.supervisor.v1.ModelPointer\x12+\n\x06rating\x18\x07 \x01(\x0e\x32\x1b.batos.supervisor.v1.Rating\x12\x12\n\ncorrection\x18\x08 \x01(\t\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x0b\x66irst_token\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x04wall\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1a\n\x12recall_unavailable\x18\x0c \x01(\x08\"\x7f\n\x04Soma\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07persona\x18\x02 \x01(\t\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x05turns\x18\x04 \x03(\x0b\x32\x19.batos.supervisor.v1.Turn\"R\n\x0f\x43onverseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04soma\x18\x02 \x01(\t\x12\x0f\n\x07persona\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\"\x92\x01\n\x10\x43onverseResponse\x12\x31\n\x08recalled\x18\x01 \x01(\x0b\x32\x1d.batos.supervisor.v1.RecalledH\x00\x12\x0f\n\x05\x64\x65lta\x18\x02 \x01(\tH\x00\x12\x31\n\x08\x66inished\x18\x03 \x01(\x0b\x32\x1d.batos.supervisor.v1.FinishedH\x00\x42\x07\n\x05\x65vent\"D\n\x08Recalled\x12\x38\n\rrecollections\x18\x01 \x03(\x0b\x32!.batos.supervisor.v1.Recollection\"A\n\x08\x46inished\x12\x0c\n\x04soma\x18\x01 \x01(\t\x12\'\n\x04turn\x18\x02 \x01(\x0b\x32\x19.batos.supervisor.v1.Turn\"u\n\x0fRateSomaRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04soma\x18\x02 \x01(\t\x12\x13\n\x0bturn_number\x18\x03 \x01(\x05\x12+\n\x06rating\x18\x04 \x01(\x0e\x32\x1b.batos.supervisor.v1.Rating\";\n\x10RateSomaResponse\x12\'\n\x04turn\x18\x01 \x01(\x0b\x32\x19.batos.supervisor.v1.Turn\"Y\n\x12\x43orrectSomaRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04soma\x18\x02 \x01(\t\x12\x13\n\x0bturn_number\x18\x03 \x01(\x05\x12\x0c\n\x04text\x18\x04 \x01(\t\">\n\x13\x43orrectSomaResponse\x12\'\n\x04turn\x18\x01 \x01(\x0b\x32\x19.batos.supervisor.v1.Turn\"\x1e\n\x0eGetSomaRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\":\n\x0fGetSomaResponse\x12\'\n\x04soma\x18\x01 \x01(\x0b\x32\x19.batos.supervisor.v1.Soma\"_\n\x10ListSomasRequest\x12\x0f\n\x07persona\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x13\n\x0bgolden_only\x18\x04 \x01(\x08\"V\n\x11ListSomasResponse\x12(\n\x05somas\x18\x01 \x03(\x0b\x32\x19.batos.supervisor.v1.Soma\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x15\n\x13ListPersonasRequest\"F\n\x14ListPersonasResponse\x12.\n\x08personas\x18\x01 \x03(\x0b\x32\x1c.batos.supervisor.v1.Persona\"!\n\x11GetPersonaRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"}\n\x12GetPersonaResponse\x12-\n\x07persona\x18\x01 \x01(\x0b\x32\x1c.batos.supervisor.v1.Persona\x12\x38\n\rserving_state\x18\x02 \x01(\x0e\x32!.batos.supervisor.v1.ServingState\"Y\n\x08GpuLease\x12\x15\n\rfencing_token\x18\x01 \x01(\x03\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12&\n\x03ttl\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x9a\x01\n\x16\x41\x63quireGpuLeaseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12&\n\x03ttl\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x34\n\x11\x65xpected_duration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"G\n\x17\x41\x63quireGpuLeaseResponse\x12,\n\x05lease\x18\x01 \x01(\x0b\x32\x1d.batos.supervisor.v1.GpuLease\"-\n\x14RenewGpuLeaseRequest\x12\x15\n\rfencing_token\x18\x01 \x01(\x03\"E\n\x15RenewGpuLeaseResponse\x12,\n\x05lease\x18\x01 \x01(\x0b\x32\x1d.batos.supervisor.v1.GpuLease\"/\n\x16ReleaseGpuLeaseRequest\x12\x15\n\rfencing_token\x18\x01 \x01(\x03\"\x19\n\x17ReleaseGpuLeaseResponse\"\x9e\x01\n\x11\x45valuationFigures\x12\x19\n\x11heldout_incumbent\x18\x01 \x03(\x02\x12\x19\n\x11heldout_candidate\x18\x02 \x03(\x02\x12\x1c\n\x14regression_incumbent\x18\x03 \x03(\x02\x12\x1c\n\x14regression_candidate\x18\x04 \x03(\x02\x12\x17\n\x0ftemplate_parity\x18\x05 \x01(\x08\"\xcc\x01\n\x16ReportModelSwapRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rfencing_token\x18\x02 \x01(\x03\x12\x0f\n\x07persona\x18\x03 \x01(\t\x12\x11\n\tmodel_tag\x18\x04 \x01(\t\x12\x14\n\x0cmodel_digest\x18\x05 \x01(\t\x12\x14\n\x0ctraining_run\x18\x06 \x01(\t\x12\x37\n\x07\x66igures\x18\x07 \x01(\x0b\x32&.batos.supervisor.v1.EvaluationFigures\"H\n\x17ReportModelSwapResponse\x12-\n\x07persona\x18\x01 \x01(\x0b\x32\x1c.batos.supervisor.v1.Persona\"=\n\x16RollBackPersonaRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07persona\x18\x02 \x01(\t\"H\n\x17RollBackPersonaResponse\x12-\n\x07persona\x18\x01 \x01(\x0b\x32\x1c.batos.supervisor.v1.Persona\"\xaa\x01\n\x05\x45vent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x04kind\x18\x03 \x01(\x0e\x32\x1e.batos.supervisor.v1.EventKind\x12\x0f\n\x07persona\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\",\n\x12WatchEventsRequest\x12\x16\n\x0e\x61\x66ter_sequence\x18\x01 \x01(\x03\"@\n\x13WatchEventsResponse\x12)\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1a.batos.supervisor.v1.Event*\x9c\x01\n\x0cServingState\x12\x1d\n\x19SERVING_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15SERVING_STATE_SERVING\x10\x01\x12\x1a\n\x16SERVING_STATE_DRAINING\x10\x02\x12\x1a\n\x16SERVING_STATE_TRAINING\x10\x03\x12\x1a\n\x16SERVING_STATE_SWAPPING\x10\x04*A\n\x06Rating\x12\x16\n\x12RATING_UNSPECIFIED\x10\x00\x12\x0f\n\x0bRATING_GOOD\x10\x01\x12\x0e\n\nRATING_BAD\x10\x02*\xab\x02\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45VENT_KIND_TURN_FINISHED\x10\x01\x12\x1a\n\x16\x45VENT_KIND_SOMA_GRADED\x10\x02\x12\x17\n\x13\x45VENT_KIND_DRAINING\x10\x03\x12\x1d\n\x19\x45VENT_KIND_LEASE_ACQUIRED\x10\x04\x12\x1d\n\x19\x45VENT_KIND_LEASE_RELEASED\x10\x05\x12\x1c\n\x18\x45VENT_KIND_LEASE_EXPIRED\x10\x06\x12\x1a\n\x16\x45VENT_KIND_MODEL_TUNED\x10\x07\x12\x1b\n\x17\x45VENT_KIND_SWAP_REFUSED\x10\x08\x12\x1a\n\x16\x45VENT_KIND_ROLLED_BACK\x10\t2\xa3\n\n\x11SupervisorService\x12Y\n\x08\x43onverse\x12$.batos.supervisor.v1.ConverseRequest\x1a%.batos.supervisor.v1.ConverseResponse0\x01\x12W\n\x08RateSoma\x12$.batos.supervisor.v1.RateSomaRequest\x1a%.batos.supervisor.v1.RateSomaResponse\x12`\n\x0b\x43orrectSoma\x12\'.batos.supervisor.v1.CorrectSomaRequest\x1a(.batos.supervisor.v1.CorrectSomaResponse\x12T\n\x07GetSoma\x12#.batos.supervisor.v1.GetSomaRequest\x1a$.batos.supervisor.v1.GetSomaResponse\x12Z\n\tListSomas\x12%.batos.supervisor.v1.ListSomasRequest\x1a&.batos.supervisor.v1.ListSomasResponse\x12\x63\n\x0cListPersonas\x12(.batos.supervisor.v1.ListPersonasRequest\x1a).batos.supervisor.v1.ListPersonasResponse\x12]\n\nGetPersona\x12&.batos.supervisor.v1.GetPersonaRequest\x1a\'.batos.supervisor.v1.GetPersonaResponse\x12l\n\x0f\x41\x63quireGpuLease\x12+.batos.supervisor.v1.AcquireGpuLeaseRequest\x1a,.batos.supervisor.v1.AcquireGpuLeaseResponse\x12\x66\n\rRenewGpuLease\x12).batos.supervisor.v1.RenewGpuLeaseRequest\x1a*.batos.supervisor.v1.RenewGpuLeaseResponse\x12l\n\x0fReleaseGpuLease\x12+.batos.supervisor.v1.ReleaseGpuLeaseRequest\x1a,.batos.supervisor.v1.ReleaseGpuLeaseResponse\x12l\n\x0fReportModelSwap\x12+.batos.supervisor.v1.ReportModelSwapRequest\x1a,.batos.supervisor.v1.ReportModelSwapResponse\x12l\n\x0fRollBackPersona\x12+.batos.supervisor.v1.RollBackPersonaRequest\x1a,.batos.supervisor.v1.RollBackPersonaResponse\x12\x62\n\x0bWatchEvents\x12\'.batos.supervisor.v1.WatchEventsRequest\x1a(.batos.supervisor.v1.WatchEventsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$batos/supervisor/v1/supervisor.proto\x12\x13\x62\x61tos.supervisor.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"?\n\x0cModelPointer\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x12\n\ngeneration\x18\x03 \x01(\x03\"\xbc\x01\n\x07Persona\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rsystem_prompt\x18\x02 \x01(\t\x12\x30\n\x05model\x18\x03 \x01(\x0b\x32!.batos.supervisor.v1.ModelPointer\x12\x33\n\x08previous\x18\x04 \x01(\x0b\x32!.batos.supervisor.v1.ModelPointer\x12\x12\n\nbase_model\x18\x05 \x01(\t\x12\x11\n\ttoolsmith\x18\x06 \x01(\x08\"\x8d\x01\n\x0cRecollection\x12\x11\n\trecord_id\x18\x01 \x01(\t\x12\x0f\n\x07speaker\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0c\n\x04soma\x18\x04 \x01(\t\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05score\x18\x06 \x01(\x02\"\xa8\x03\n\x04Turn\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x11\n\tuser_text\x18\x02 \x01(\t\x12\x16\n\x0e\x61ssistant_text\x18\x03 \x01(\t\x12\x13\n\x0bsystem_text\x18\x04 \x01(\t\x12\x38\n\rrecollections\x18\x05 \x03(\x0b\x32!.batos.supervisor.v1.Recollection\x12\x30\n\x05model\x18\x06 \x01(\x0b\x32!.batos.supervisor.v1.ModelPointer\x12+\n\x06rating\x18\x07 \x01(\x0e\x32\x1b.batos.supervisor.v1.Rating\x12\x12\n\ncorrection\x18\x08 \x01(\t\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x0b\x66irst_token\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x04wall\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1a\n\x12recall_unavailable\x18\x0c \x01(\x08\"\x7f\n\x04Soma\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07persona\x18\x02 \x01(\t\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x05turns\x18\x04 \x03(\x0b\x32\x19.batos.supervisor.v1.Turn\"R\n\x0f\x43onverseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04soma\x18\x02 \x01(\t\x12\x0f\n\x07persona\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\"\x92\x01\n\x10\x43onverseResponse\x12\x31\n\x08recalled\x18\x01 \x01(\x0b\x32\x1d.batos.supervisor.v1.RecalledH\x00\x12\x0f\n\x05\x64\x65lta\x18\x02 \x01(\tH\x00\x12\x31\n\x08\x66inished\x18\x03 \x01(\x0b\x32\x1d.batos.supervisor.v1.FinishedH\x00\x42\x07\n\x05\x65vent\"D\n\x08Recalled\x12\x38\n\rrecollections\x18\x01 \x03(\x0b\x32!.batos.supervisor.v1.Recollection\"A\n\x08\x46inished\x12\x0c\n\x04soma\x18\x01 \x01(\t\x12\'\n\x04turn\x18\x02 \x01(\x0b\x32\x19.batos.supervisor.v1.Turn\"u\n\x0fRateSomaRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04soma\x18\x02 \x01(\t\x12\x13\n\x0bturn_number\x18\x03 \x01(\x05\x12+\n\x06rating\x18\x04 \x01(\x0e\x32\x1b.batos.supervisor.v1.Rating\";\n\x10RateSomaResponse\x12\'\n\x04turn\x18\x01 \x01(\x0b\x32\x19.batos.supervisor.v1.Turn\"Y\n\x12\x43orrectSomaRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04soma\x18\x02 \x01(\t\x12\x13\n\x0bturn_number\x18\x03 \x01(\x05\x12\x0c\n\x04text\x18\x04 \x01(\t\">\n\x13\x43orrectSomaResponse\x12\'\n\x04turn\x18\x01 \x01(\x0b\x32\x19.batos.supervisor.v1.Turn\"E\n\x0eGetSomaRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"S\n\x0fGetSomaResponse\x12\'\n\x04soma\x18\x01 \x01(\x0b\x32\x19.batos.supervisor.v1.Soma\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"_\n\x10ListSomasRequest\x12\x0f\n\x07persona\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x13\n\x0bgolden_only\x18\x04 \x01(\x08\"V\n\x11ListSomasResponse\x12(\n\x05somas\x18\x01 \x03(\x0b\x32\x19.batos.supervisor.v1.Soma\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"<\n\x13ListPersonasRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"_\n\x14ListPersonasResponse\x12.\n\x08personas\x18\x01 \x03(\x0b\x32\x1c.batos.supervisor.v1.Persona\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x11GetPersonaRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"}\n\x12GetPersonaResponse\x12-\n\x07persona\x18\x01 \x01(\x0b\x32\x1c.batos.supervisor.v1.Persona\x12\x38\n\rserving_state\x18\x02 \x01(\x0e\x32!.batos.supervisor.v1.ServingState\"Y\n\x08GpuLease\x12\x15\n\rfencing_token\x18\x01 \x01(\x03\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12&\n\x03ttl\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x9a\x01\n\x16\x41\x63quireGpuLeaseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12&\n\x03ttl\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x34\n\x11\x65xpected_duration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"G\n\x17\x41\x63quireGpuLeaseResponse\x12,\n\x05lease\x18\x01 \x01(\x0b\x32\x1d.batos.supervisor.v1.GpuLease\"A\n\x14RenewGpuLeaseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rfencing_token\x18\x02 \x01(\x03\"E\n\x15RenewGpuLeaseResponse\x12,\n\x05lease\x18\x01 \x01(\x0b\x32\x1d.batos.supervisor.v1.GpuLease\"C\n\x16ReleaseGpuLeaseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rfencing_token\x18\x02 \x01(\x03\"\x19\n\x17ReleaseGpuLeaseResponse\"\x9e\x01\n\x11\x45valuationFigures\x12\x19\n\x11heldout_incumbent\x18\x01 \x03(\x02\x12\x19\n\x11heldout_candidate\x18\x02 \x03(\x02\x12\x1c\n\x14regression_incumbent\x18\x03 \x03(\x02\x12\x1c\n\x14regression_candidate\x18\x04 \x03(\x02\x12\x17\n\x0ftemplate_parity\x18\x05 \x01(\x08\"\xcc\x01\n\x16ReportModelSwapRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rfencing_token\x18\x02 \x01(\x03\x12\x0f\n\x07persona\x18\x03 \x01(\t\x12\x11\n\tmodel_tag\x18\x04 \x01(\t\x12\x14\n\x0cmodel_digest\x18\x05 \x01(\t\x12\x14\n\x0ctraining_run\x18\x06 \x01(\t\x12\x37\n\x07\x66igures\x18\x07 \x01(\x0b\x32&.batos.supervisor.v1.EvaluationFigures\"H\n\x17ReportModelSwapResponse\x12-\n\x07persona\x18\x01 \x01(\x0b\x32\x1c.batos.supervisor.v1.Persona\"=\n\x16RollBackPersonaRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07persona\x18\x02 \x01(\t\"H\n\x17RollBackPersonaResponse\x12-\n\x07persona\x18\x01 \x01(\x0b\x32\x1c.batos.supervisor.v1.Persona\"\xaa\x01\n\x05\x45vent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x04kind\x18\x03 \x01(\x0e\x32\x1e.batos.supervisor.v1.EventKind\x12\x0f\n\x07persona\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\",\n\x12WatchEventsRequest\x12\x16\n\x0e\x61\x66ter_sequence\x18\x01 \x01(\x03\"@\n\x13WatchEventsResponse\x12)\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1a.batos.supervisor.v1.Event*\x9c\x01\n\x0cServingState\x12\x1d\n\x19SERVING_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15SERVING_STATE_SERVING\x10\x01\x12\x1a\n\x16SERVING_STATE_DRAINING\x10\x02\x12\x1a\n\x16SERVING_STATE_TRAINING\x10\x03\x12\x1a\n\x16SERVING_STATE_SWAPPING\x10\x04*A\n\x06Rating\x12\x16\n\x12RATING_UNSPECIFIED\x10\x00\x12\x0f\n\x0bRATING_GOOD\x10\x01\x12\x0e\n\nRATING_BAD\x10\x02*\xab\x02\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45VENT_KIND_TURN_FINISHED\x10\x01\x12\x1a\n\x16\x45VENT_KIND_SOMA_GRADED\x10\x02\x12\x17\n\x13\x45VENT_KIND_DRAINING\x10\x03\x12\x1d\n\x19\x45VENT_KIND_LEASE_ACQUIRED\x10\x04\x12\x1d\n\x19\x45VENT_KIND_LEASE_RELEASED\x10\x05\x12\x1c\n\x18\x45VENT_KIND_LEASE_EXPIRED\x10\x06\x12\x1a\n\x16\x45VENT_KIND_MODEL_TUNED\x10\x07\x12\x1b\n\x17\x45VENT_KIND_SWAP_REFUSED\x10\x08\x12\x1a\n\x16\x45VENT_KIND_ROLLED_BACK\x10\t2\xa3\n\n\x11SupervisorService\x12Y\n\x08\x43onverse\x12$.batos.supervisor.v1.ConverseRequest\x1a%.batos.supervisor.v1.ConverseResponse0\x01\x12W\n\x08RateSoma\x12$.batos.supervisor.v1.RateSomaRequest\x1a%.batos.supervisor.v1.RateSomaResponse\x12`\n\x0b\x43orrectSoma\x12\'.batos.supervisor.v1.CorrectSomaRequest\x1a(.batos.supervisor.v1.CorrectSomaResponse\x12T\n\x07GetSoma\x12#.batos.supervisor.v1.GetSomaRequest\x1a$.batos.supervisor.v1.GetSomaResponse\x12Z\n\tListSomas\x12%.batos.supervisor.v1.ListSomasRequest\x1a&.batos.supervisor.v1.ListSomasResponse\x12\x63\n\x0cListPersonas\x12(.batos.supervisor.v1.ListPersonasRequest\x1a).batos.supervisor.v1.ListPersonasResponse\x12]\n\nGetPersona\x12&.batos.supervisor.v1.GetPersonaRequest\x1a\'.batos.supervisor.v1.GetPersonaResponse\x12l\n\x0f\x41\x63quireGpuLease\x12+.batos.supervisor.v1.AcquireGpuLeaseRequest\x1a,.batos.supervisor.v1.AcquireGpuLeaseResponse\x12\x66\n\rRenewGpuLease\x12).batos.supervisor.v1.RenewGpuLeaseRequest\x1a*.batos.supervisor.v1.RenewGpuLeaseResponse\x12l\n\x0fReleaseGpuLease\x12+.batos.supervisor.v1.ReleaseGpuLeaseRequest\x1a,.batos.supervisor.v1.ReleaseGpuLeaseResponse\x12l\n\x0fReportModelSwap\x12+.batos.supervisor.v1.ReportModelSwapRequest\x1a,.batos.supervisor.v1.ReportModelSwapResponse\x12l\n\x0fRollBackPersona\x12+.batos.supervisor.v1.RollBackPersonaRequest\x1a,.batos.supervisor.v1.RollBackPersonaResponse\x12\x62\n\x0bWatchEvents\x12\'.batos.supervisor.v1.WatchEventsRequest\x1a(.batos.supervisor.v1.WatchEventsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'batos.supervisor.v1.supervisor_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SERVINGSTATE']._serialized_start=3701
-  _globals['_SERVINGSTATE']._serialized_end=3857
-  _globals['_RATING']._serialized_start=3859
-  _globals['_RATING']._serialized_end=3924
-  _globals['_EVENTKIND']._serialized_start=3927
-  _globals['_EVENTKIND']._serialized_end=4226
+  _globals['_SERVINGSTATE']._serialized_start=3869
+  _globals['_SERVINGSTATE']._serialized_end=4025
+  _globals['_RATING']._serialized_start=4027
+  _globals['_RATING']._serialized_end=4092
+  _globals['_EVENTKIND']._serialized_start=4095
+  _globals['_EVENTKIND']._serialized_end=4394
   _globals['_MODELPOINTER']._serialized_start=126
   _globals['_MODELPOINTER']._serialized_end=189
   _globals['_PERSONA']._serialized_start=192
@@ -66,51 +66,51 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CORRECTSOMARESPONSE']._serialized_start=1723
   _globals['_CORRECTSOMARESPONSE']._serialized_end=1785
   _globals['_GETSOMAREQUEST']._serialized_start=1787
-  _globals['_GETSOMAREQUEST']._serialized_end=1817
-  _globals['_GETSOMARESPONSE']._serialized_start=1819
-  _globals['_GETSOMARESPONSE']._serialized_end=1877
-  _globals['_LISTSOMASREQUEST']._serialized_start=1879
-  _globals['_LISTSOMASREQUEST']._serialized_end=1974
-  _globals['_LISTSOMASRESPONSE']._serialized_start=1976
-  _globals['_LISTSOMASRESPONSE']._serialized_end=2062
-  _globals['_LISTPERSONASREQUEST']._serialized_start=2064
-  _globals['_LISTPERSONASREQUEST']._serialized_end=2085
-  _globals['_LISTPERSONASRESPONSE']._serialized_start=2087
-  _globals['_LISTPERSONASRESPONSE']._serialized_end=2157
-  _globals['_GETPERSONAREQUEST']._serialized_start=2159
-  _globals['_GETPERSONAREQUEST']._serialized_end=2192
-  _globals['_GETPERSONARESPONSE']._serialized_start=2194
-  _globals['_GETPERSONARESPONSE']._serialized_end=2319
-  _globals['_GPULEASE']._serialized_start=2321
-  _globals['_GPULEASE']._serialized_end=2410
-  _globals['_ACQUIREGPULEASEREQUEST']._serialized_start=2413
-  _globals['_ACQUIREGPULEASEREQUEST']._serialized_end=2567
-  _globals['_ACQUIREGPULEASERESPONSE']._serialized_start=2569
-  _globals['_ACQUIREGPULEASERESPONSE']._serialized_end=2640
-  _globals['_RENEWGPULEASEREQUEST']._serialized_start=2642
-  _globals['_RENEWGPULEASEREQUEST']._serialized_end=2687
-  _globals['_RENEWGPULEASERESPONSE']._serialized_start=2689
-  _globals['_RENEWGPULEASERESPONSE']._serialized_end=2758
-  _globals['_RELEASEGPULEASEREQUEST']._serialized_start=2760
-  _globals['_RELEASEGPULEASEREQUEST']._serialized_end=2807
-  _globals['_RELEASEGPULEASERESPONSE']._serialized_start=2809
-  _globals['_RELEASEGPULEASERESPONSE']._serialized_end=2834
-  _globals['_EVALUATIONFIGURES']._serialized_start=2837
-  _globals['_EVALUATIONFIGURES']._serialized_end=2995
-  _globals['_REPORTMODELSWAPREQUEST']._serialized_start=2998
-  _globals['_REPORTMODELSWAPREQUEST']._serialized_end=3202
-  _globals['_REPORTMODELSWAPRESPONSE']._serialized_start=3204
-  _globals['_REPORTMODELSWAPRESPONSE']._serialized_end=3276
-  _globals['_ROLLBACKPERSONAREQUEST']._serialized_start=3278
-  _globals['_ROLLBACKPERSONAREQUEST']._serialized_end=3339
-  _globals['_ROLLBACKPERSONARESPONSE']._serialized_start=3341
-  _globals['_ROLLBACKPERSONARESPONSE']._serialized_end=3413
-  _globals['_EVENT']._serialized_start=3416
-  _globals['_EVENT']._serialized_end=3586
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=3588
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=3632
-  _globals['_WATCHEVENTSRESPONSE']._serialized_start=3634
-  _globals['_WATCHEVENTSRESPONSE']._serialized_end=3698
-  _globals['_SUPERVISORSERVICE']._serialized_start=4229
-  _globals['_SUPERVISORSERVICE']._serialized_end=5544
+  _globals['_GETSOMAREQUEST']._serialized_end=1856
+  _globals['_GETSOMARESPONSE']._serialized_start=1858
+  _globals['_GETSOMARESPONSE']._serialized_end=1941
+  _globals['_LISTSOMASREQUEST']._serialized_start=1943
+  _globals['_LISTSOMASREQUEST']._serialized_end=2038
+  _globals['_LISTSOMASRESPONSE']._serialized_start=2040
+  _globals['_LISTSOMASRESPONSE']._serialized_end=2126
+  _globals['_LISTPERSONASREQUEST']._serialized_start=2128
+  _globals['_LISTPERSONASREQUEST']._serialized_end=2188
+  _globals['_LISTPERSONASRESPONSE']._serialized_start=2190
+  _globals['_LISTPERSONASRESPONSE']._serialized_end=2285
+  _globals['_GETPERSONAREQUEST']._serialized_start=2287
+  _globals['_GETPERSONAREQUEST']._serialized_end=2320
+  _globals['_GETPERSONARESPONSE']._serialized_start=2322
+  _globals['_GETPERSONARESPONSE']._serialized_end=2447
+  _globals['_GPULEASE']._serialized_start=2449
+  _globals['_GPULEASE']._serialized_end=2538
+  _globals['_ACQUIREGPULEASEREQUEST']._serialized_start=2541
+  _globals['_ACQUIREGPULEASEREQUEST']._serialized_end=2695
+  _globals['_ACQUIREGPULEASERESPONSE']._serialized_start=2697
+  _globals['_ACQUIREGPULEASERESPONSE']._serialized_end=2768
+  _globals['_RENEWGPULEASEREQUEST']._serialized_start=2770
+  _globals['_RENEWGPULEASEREQUEST']._serialized_end=2835
+  _globals['_RENEWGPULEASERESPONSE']._serialized_start=2837
+  _globals['_RENEWGPULEASERESPONSE']._serialized_end=2906
+  _globals['_RELEASEGPULEASEREQUEST']._serialized_start=2908
+  _globals['_RELEASEGPULEASEREQUEST']._serialized_end=2975
+  _globals['_RELEASEGPULEASERESPONSE']._serialized_start=2977
+  _globals['_RELEASEGPULEASERESPONSE']._serialized_end=3002
+  _globals['_EVALUATIONFIGURES']._serialized_start=3005
+  _globals['_EVALUATIONFIGURES']._serialized_end=3163
+  _globals['_REPORTMODELSWAPREQUEST']._serialized_start=3166
+  _globals['_REPORTMODELSWAPREQUEST']._serialized_end=3370
+  _globals['_REPORTMODELSWAPRESPONSE']._serialized_start=3372
+  _globals['_REPORTMODELSWAPRESPONSE']._serialized_end=3444
+  _globals['_ROLLBACKPERSONAREQUEST']._serialized_start=3446
+  _globals['_ROLLBACKPERSONAREQUEST']._serialized_end=3507
+  _globals['_ROLLBACKPERSONARESPONSE']._serialized_start=3509
+  _globals['_ROLLBACKPERSONARESPONSE']._serialized_end=3581
+  _globals['_EVENT']._serialized_start=3584
+  _globals['_EVENT']._serialized_end=3754
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=3756
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=3800
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=3802
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=3866
+  _globals['_SUPERVISORSERVICE']._serialized_start=4397
+  _globals['_SUPERVISORSERVICE']._serialized_end=5712
 # @@protoc_insertion_point(module_scope)

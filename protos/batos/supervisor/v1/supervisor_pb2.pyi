@@ -345,7 +345,7 @@ class Soma(_message.Message):
 
     @_builtins.property
     def turns(self) -> _containers.RepeatedCompositeFieldContainer[Global___Turn]:
-        """In order; left out in lists."""
+        """In order; left out in lists, a page of them in GetSoma."""
 
     def __init__(
         self,
@@ -608,16 +608,24 @@ class GetSomaRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"somas/{id}"."""
+    page_size: _builtins.int
+    """Turns on a page: 0 means 50, more than 500 counts as 500; a page ends early at 4 MiB."""
+    page_token: _builtins.str
+    """next_page_token of the page before."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -630,18 +638,22 @@ class GetSomaResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SOMA_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page of turns."""
     @_builtins.property
     def soma(self) -> Global___Soma:
-        """With all turns."""
+        """With the turns of this page, in order."""
 
     def __init__(
         self,
         *,
         soma: Global___Soma | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["soma", b"soma"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["soma", b"soma"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "soma", b"soma"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -660,7 +672,7 @@ class ListSomasRequest(_message.Message):
     persona: _builtins.str
     """Only this persona's; empty for all."""
     page_size: _builtins.int
-    """0 means 50; at most 500."""
+    """0 means 50; more than 500 counts as 500."""
     page_token: _builtins.str
     """next_page_token of the page before."""
     golden_only: _builtins.bool
@@ -715,12 +727,21 @@ class ListPersonasRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """0 means 50; more than 500 counts as 500."""
+    page_token: _builtins.str
+    """next_page_token of the page before."""
     def __init__(
         self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -728,11 +749,14 @@ Global___ListPersonasRequest: _TypeAlias = ListPersonasRequest  # noqa: Y015
 
 @_typing.final
 class ListPersonasResponse(_message.Message):
-    """The personas."""
+    """A page of personas."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PERSONAS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
     @_builtins.property
     def personas(self) -> _containers.RepeatedCompositeFieldContainer[Global___Persona]:
         """Sorted by name."""
@@ -741,10 +765,11 @@ class ListPersonasResponse(_message.Message):
         self,
         *,
         personas: _abc.Iterable[Global___Persona] | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["personas", b"personas"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "personas", b"personas"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -900,17 +925,23 @@ class RenewGpuLeaseRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     FENCING_TOKEN_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """UUID chosen by the caller, a fresh one per renewal; repeating it returns the first answer, and
+    renews nothing, while the lease lives.
+    """
     fencing_token: _builtins.int
     """GpuLease.fencing_token; a stale one is FAILED_PRECONDITION (STALE_FENCING_TOKEN)."""
     def __init__(
         self,
         *,
+        request_id: _builtins.str = ...,
         fencing_token: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fencing_token", b"fencing_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fencing_token", b"fencing_token", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -946,17 +977,21 @@ class ReleaseGpuLeaseRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     FENCING_TOKEN_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """UUID chosen by the caller; repeating it returns the first answer."""
     fencing_token: _builtins.int
     """GpuLease.fencing_token; a lease already gone is no error."""
     def __init__(
         self,
         *,
+        request_id: _builtins.str = ...,
         fencing_token: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fencing_token", b"fencing_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fencing_token", b"fencing_token", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -129,7 +129,7 @@ class SupervisorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetSoma(self, request, context):
-        """One Soma with its turns.
+        """One Soma with its turns, page by page.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,7 @@ class SupervisorServiceStub:
     CorrectSoma: _grpc.UnaryUnaryMultiCallable[_supervisor_pb2.CorrectSomaRequest, _supervisor_pb2.CorrectSomaResponse]
     """Says what a turn should have answered; the correction becomes a golden example."""
     GetSoma: _grpc.UnaryUnaryMultiCallable[_supervisor_pb2.GetSomaRequest, _supervisor_pb2.GetSomaResponse]
-    """One Soma with its turns."""
+    """One Soma with its turns, page by page."""
     ListSomas: _grpc.UnaryUnaryMultiCallable[_supervisor_pb2.ListSomasRequest, _supervisor_pb2.ListSomasResponse]
     """Somas, newest first."""
     ListPersonas: _grpc.UnaryUnaryMultiCallable[_supervisor_pb2.ListPersonasRequest, _supervisor_pb2.ListPersonasResponse]
@@ -78,7 +78,7 @@ class SupervisorServiceAsyncStub(SupervisorServiceStub):
     CorrectSoma: _aio.UnaryUnaryMultiCallable[_supervisor_pb2.CorrectSomaRequest, _supervisor_pb2.CorrectSomaResponse]  # type: ignore[assignment]
     """Says what a turn should have answered; the correction becomes a golden example."""
     GetSoma: _aio.UnaryUnaryMultiCallable[_supervisor_pb2.GetSomaRequest, _supervisor_pb2.GetSomaResponse]  # type: ignore[assignment]
-    """One Soma with its turns."""
+    """One Soma with its turns, page by page."""
     ListSomas: _aio.UnaryUnaryMultiCallable[_supervisor_pb2.ListSomasRequest, _supervisor_pb2.ListSomasResponse]  # type: ignore[assignment]
     """Somas, newest first."""
     ListPersonas: _aio.UnaryUnaryMultiCallable[_supervisor_pb2.ListPersonasRequest, _supervisor_pb2.ListPersonasResponse]  # type: ignore[assignment]
@@ -135,7 +135,7 @@ class SupervisorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _supervisor_pb2.GetSomaRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_supervisor_pb2.GetSomaResponse, _abc.Awaitable[_supervisor_pb2.GetSomaResponse]]:
-        """One Soma with its turns."""
+        """One Soma with its turns, page by page."""
 
     @_abc_1.abstractmethod
     def ListSomas(

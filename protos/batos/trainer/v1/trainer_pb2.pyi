@@ -578,7 +578,7 @@ class ListTrainingRunsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """0 means 50; at most 500."""
+    """0 means 50; more than 500 counts as 500."""
     page_token: _builtins.str
     """next_page_token of the page before."""
     def __init__(

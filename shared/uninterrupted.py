@@ -1,13 +1,13 @@
 """Work that is finished even where its caller is cancelled."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable
+from typing import TypeVar
 
 T = TypeVar("T")
 
 
-async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
+async def uninterrupted(work: Awaitable[T]) -> T:
     """Awaits `work`; a cancellation is passed on only when the work has ended.
 
     So whoever holds a lock around it still holds it at its end. The work must be short.
