@@ -1,13 +1,18 @@
-"""The only place where a channel is made: deadlines, request ids, retries, load balancing."""
+"""The only place where a channel is made: deadlines, ids, retries, load balancing, TLS."""
 
 import json
 from collections.abc import Awaitable, Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import grpc
 
 from shared.deadlines import seconds_for
-from shared.interceptors import request_id
+from shared.identity import Identity, IdentityDirectory
+from shared.interceptors import request_id, trace
+from shared.interceptors.deadline import seconds_left
+from shared.renewing_channel import RenewingChannel
 
 MESSAGE_LIMIT_BYTES = 8 * 1024 * 1024
 
@@ -35,28 +40,48 @@ _SERVICE_CONFIG = {
     ],
 }
 
+# Replicas that drain or cannot work are passed over. A service that stands alone is asked all the
+# same: its own words on why it cannot work are better than a balancer's.
+_REPLICAS = _SERVICE_CONFIG | {"healthCheckConfig": {"serviceName": ""}}
+
 _OPTIONS = (
-    ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
     ("grpc.enable_retries", 1),
     ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
     ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
     # A killed peer comes back within seconds; the default would wait up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
+    # New replicas are looked for at most this often; the default is half a minute.
+    ("grpc.dns_min_time_between_resolutions_ms", 2000),
+    # A channel of its own connections: they are to end with it, and with its certificate.
+    ("grpc.use_local_subchannel_pool", 1),
 )
 
 
-def open_channel(address: str) -> grpc.aio.Channel:
-    """A channel to `host:port` or any gRPC target.
+def open_channel(address: str, tls_dir: Path | None = None) -> grpc.aio.Channel:
+    """A channel to `host:port`, or to all replicas behind `dns:///host:port`.
 
-    Calls get the deadline of `shared.deadlines` unless they say `timeout=`, and carry the request
-    id of the call that they are made for. Close it with `await channel.close()`.
+    With a directory of `shared.identity` it speaks mTLS and follows renewed certificates; without,
+    plaintext. Calls get the deadline of `shared.deadlines` unless they say `timeout=`, never more
+    than is left of the call that they are made for, and carry that call's request id and trace.
+    Close it with `await channel.close()`. FailedPrecondition where the identity cannot be read.
     """
-    return grpc.aio.insecure_channel(
-        address,
-        options=_OPTIONS,
-        interceptors=[_UnaryUnary(), _UnaryStream(), _StreamUnary(), _StreamStream()],
-    )
+    settings: dict[str, Any] = {
+        "options": (*_OPTIONS, ("grpc.service_config", _service_config(address))),
+        "interceptors": [_UnaryUnary(), _UnaryStream(), _StreamUnary(), _StreamStream()],
+    }
+    if tls_dir is None:
+        return grpc.aio.insecure_channel(address, **settings)
+
+    def opener(identity: Identity) -> grpc.aio.Channel:
+        return grpc.aio.secure_channel(address, identity.channel_credentials(), **settings)
+
+    return RenewingChannel(IdentityDirectory(tls_dir), opener)
+
+
+@cache
+def _service_config(address: str) -> str:
+    return json.dumps(_REPLICAS if address.startswith("dns:") else _SERVICE_CONFIG)
 
 
 Continuation = Callable[[grpc.aio.ClientCallDetails, Any], Awaitable[Any]]
@@ -65,9 +90,15 @@ Continuation = Callable[[grpc.aio.ClientCallDetails, Any], Awaitable[Any]]
 def _prepare(details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
     method = details.method.decode() if isinstance(details.method, bytes) else details.method
     metadata = grpc.aio.Metadata(*(details.metadata or ()))
-    if (current := request_id.current.get()) and metadata.get(request_id.HEADER) is None:
-        metadata.add(request_id.HEADER, current)
+    for header, current in (
+        (request_id.HEADER, request_id.current.get()),
+        (trace.HEADER, trace.current.get()),
+    ):
+        if current and metadata.get(header) is None:
+            metadata.add(header, current)
     timeout = details.timeout if details.timeout is not None else seconds_for(method)
+    if (left := seconds_left()) is not None:
+        timeout = left if timeout is None else min(timeout, left)
     return grpc.aio.ClientCallDetails(
         details.method, timeout, metadata, details.credentials, details.wait_for_ready
     )

@@ -15,8 +15,9 @@ from grpc_reflection.v1alpha import reflection
 from shared.channel import MESSAGE_LIMIT_BYTES
 from shared.errors import FailedPrecondition
 from shared.health import Health
-from shared.interceptors import server_interceptors
-from shared.settings import ServiceSettings
+from shared.identity import IdentityDirectory
+from shared.interceptors import server_interceptor
+from shared.settings import GrpcSettings
 
 _log = structlog.get_logger()
 
@@ -27,25 +28,28 @@ _NOTICE_SECONDS = 0.3
 class Server:
     """One service on one port, with health and reflection.
 
-    `register` adds the servicer; `health` starts as not serving.
+    `register` adds the servicer; `health` starts as not serving. With an identity it speaks mTLS
+    and lets in whom `shared.allowed_callers` allows. FailedPrecondition where the identity cannot
+    be read.
     """
 
     def __init__(
         self,
-        settings: ServiceSettings,
+        settings: GrpcSettings,
         descriptor: FileDescriptor,
         register: Callable[[grpc.aio.Server], None],
     ) -> None:
         self._settings = settings
         (service,) = descriptor.services_by_name.values()
         self.health = Health(service.full_name)
+        self._identity = IdentityDirectory(settings.tls_dir) if settings.tls_dir else None
         self._server = grpc.aio.server(
-            interceptors=server_interceptors(),
-            options=[
-                ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
-                ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
-                ("grpc.so_reuseport", 0),  # two processes on one port would share calls unseen
+            interceptors=[
+                server_interceptor(
+                    identified=self._identity is not None, max_calls=settings.max_calls
+                )
             ],
+            options=_options(settings),
         )
         register(self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health.servicer, self._server)
@@ -57,14 +61,8 @@ class Server:
     async def start(self) -> None:
         """Binds and serves. FailedPrecondition where the address must not or cannot be used."""
         listen = self._settings.listen
-        if not self._settings.allow_plaintext_beyond_loopback and not _is_loopback(listen):
-            raise FailedPrecondition(
-                f"{listen} can be reached by other machines and there is no TLS; listen on "
-                "127.0.0.1, or set ALLOW_PLAINTEXT_BEYOND_LOOPBACK for this service",
-                reason="PLAINTEXT_REFUSED",
-            )
         try:
-            port = self._server.add_insecure_port(listen)
+            port = self._add_port(listen)
         except RuntimeError as error:
             raise FailedPrecondition(
                 f"cannot listen on {listen}; is another process there?", reason="PORT_TAKEN"
@@ -73,7 +71,19 @@ class Server:
         await self.health.set(False, "starting")
         await self._server.start()
         self.address = f"{listen.rpartition(':')[0]}:{port}"
-        _log.info("serving", address=self.address)
+        _log.info("serving", address=self.address, tls=self._identity is not None)
+
+    def _add_port(self, listen: str) -> int:
+        if self._identity:
+            return self._server.add_secure_port(listen, self._identity.server_credentials())
+        if not self._settings.allow_plaintext_beyond_loopback and not _is_loopback(listen):
+            raise FailedPrecondition(
+                f"{listen} can be reached by other machines and there is no TLS; listen on "
+                "127.0.0.1, set BATOS_TLS_DIR, or set ALLOW_PLAINTEXT_BEYOND_LOOPBACK for this "
+                "service",
+                reason="PLAINTEXT_REFUSED",
+            )
+        return self._server.add_insecure_port(listen)
 
     async def wait(self, told_to_stop: asyncio.Event) -> None:
         """Serves until the event is set, then drains."""
@@ -90,7 +100,7 @@ class Server:
 
 
 async def serve(
-    settings: ServiceSettings,
+    settings: GrpcSettings,
     descriptor: FileDescriptor,
     register: Callable[[grpc.aio.Server], None],
     *,
@@ -113,6 +123,19 @@ async def serve(
     finally:
         if on_drain:
             await on_drain()
+
+
+def _options(settings: GrpcSettings) -> list[tuple[str, int]]:
+    options = [
+        ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
+        ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
+        ("grpc.so_reuseport", 0),  # two processes on one port would share calls unseen
+    ]
+    if settings.connection_age_seconds:
+        # Calls in flight finish on the old connection: there is no age grace that would cut them.
+        age = round(settings.connection_age_seconds * 1000)
+        options.append(("grpc.max_connection_age_ms", age))
+    return options
 
 
 def _on_signal() -> asyncio.Event:

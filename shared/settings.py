@@ -35,6 +35,31 @@ class ServiceSettings(BaseSettings):
     )
 
 
+class Identified(BaseSettings):
+    """Adds the process's own identity."""
+
+    tls_dir: Path | None = Field(
+        None,
+        validation_alias="BATOS_TLS_DIR",
+        description="directory with identity.pem and authority.pem; without it there is no TLS",
+    )
+
+
+class GrpcSettings(ServiceSettings, Identified):
+    """What a service that serves gRPC needs besides."""
+
+    max_calls: int = Field(
+        1024, ge=1, le=100_000, description="calls at once, streams included; more are refused"
+    )
+    connection_age_seconds: float = Field(
+        0,
+        ge=0,
+        le=86400,
+        description="when clients are asked to connect anew, so that they find new replicas; "
+        "0 is never",
+    )
+
+
 class MemoryPeer(BaseSettings):
     """Adds the address of Memory."""
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import grpc
 import httpx
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from deploy.local.topology import ROOT, ServiceKind
+from shared.probe import is_serving
 from shared.process import DIE_WITH_PARENT
 
 _POLL_SECONDS = 0.1
@@ -27,6 +27,8 @@ class ServiceProcess:
         self.address = address
         self.log = log
         self._environment = dict(environment)
+        tls_dir = self._environment.get("BATOS_TLS_DIR")
+        self._tls_dir = Path(tls_dir) if tls_dir else None
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -92,13 +94,10 @@ class ServiceProcess:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     async def _ask_health(self) -> bool | None:
-        async with grpc.aio.insecure_channel(self.address) as channel:
-            check = health_pb2_grpc.HealthStub(channel).Check  # type: ignore[attr-defined]
-            try:
-                response = await check(health_pb2.HealthCheckRequest(), timeout=2)
-            except grpc.aio.AioRpcError:
-                return None
-        return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
+        try:
+            return await is_serving(self.address, self._tls_dir, seconds=2)
+        except grpc.aio.AioRpcError:
+            return None
 
     async def _ask_http(self) -> bool | None:
         async with httpx.AsyncClient(timeout=2) as client:

@@ -18,7 +18,8 @@ class ServiceDied(Exception):
 class LocalStack:
     """Services as processes on loopback ports, with state under `data_dir`.
 
-    `services` are names of ALL_SERVICES; `settings` are further variables for all of them.
+    `services` are names of ALL_SERVICES; `settings` are further variables for all of them;
+    `identities` is a root of `deploy.identity` that holds one of each name, for mTLS between them.
     Used as an async context manager: entering returns once everything serves, except the services
     in `may_be_down`, of which `not_serving` then tells; leaving stops everything.
     """
@@ -30,6 +31,7 @@ class LocalStack:
         services: Sequence[str] = tuple(ALL_SERVICES),
         settings: Mapping[str, str] | None = None,
         may_be_down: Sequence[str] = (),
+        identities: Path | None = None,
     ) -> None:
         kinds = [ALL_SERVICES[name] for name in services]
         ports = free_ports(len(kinds))
@@ -37,7 +39,7 @@ class LocalStack:
         self.addresses = {
             kind.name: f"127.0.0.1:{port}" for kind, port in zip(kinds, ports, strict=True)
         }
-        variables = environments(kinds, self.addresses, data_dir)
+        variables = environments(kinds, self.addresses, data_dir, identities)
         self.processes = {
             kind.name: ServiceProcess(
                 kind,

@@ -60,9 +60,15 @@ def free_ports(count: int) -> list[int]:
 
 
 def environments(
-    kinds: Sequence[ServiceKind], addresses: Mapping[str, str], data_dir: Path
+    kinds: Sequence[ServiceKind],
+    addresses: Mapping[str, str],
+    data_dir: Path,
+    identities: Path | None = None,
 ) -> dict[str, dict[str, str]]:
-    """The variables of each service, by name; all of them know all addresses."""
+    """The variables of each service, by name; all of them know all addresses.
+
+    With a root of `deploy.identity` each service that speaks gRPC gets its own identity in it.
+    """
     known = {
         kind.address_variable: f"http://{addresses[name]}" if kind.http else addresses[name]
         for name, kind in ALL_SERVICES.items()
@@ -75,5 +81,6 @@ def environments(
             f"{kind.prefix}DATA_DIR": str(data_dir / kind.name),
             f"{kind.prefix}LOG_FORMAT": "json",
         }
+        | ({"BATOS_TLS_DIR": str(identities / kind.name)} if identities and not kind.http else {})
         for kind in kinds
     }

@@ -6,10 +6,10 @@ from pydantic import BeforeValidator, Field
 from pydantic_settings import SettingsConfigDict
 
 from services.memory.wordllama_embedder import Dimension
-from shared.settings import ServiceSettings
+from shared.settings import GrpcSettings
 
 
-class MemorySettings(ServiceSettings):
+class MemorySettings(GrpcSettings):
     """Memory: keeps what was said and finds it again."""
 
     model_config = SettingsConfigDict(env_prefix="BATOS_MEMORY_")

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import ServiceSettings
+from shared.settings import GrpcSettings
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _MEBIBYTE = 1 << 20
@@ -18,7 +18,7 @@ def _state_dir() -> Path:
     return Path(tempfile.gettempdir()) / f"batos-sandbox-{os.geteuid()}"
 
 
-class SandboxSettings(ServiceSettings):
+class SandboxSettings(GrpcSettings):
     """Runs untrusted Python, each time in a fresh gVisor sandbox."""
 
     model_config = SettingsConfigDict(

@@ -52,7 +52,7 @@ async def open_adapters(settings: SupervisorSettings, stack: AsyncExitStack) -> 
     stack.push_async_callback(journal.close)
     personas = SqlitePersonas(journal, personas_file)
     await personas.enrol()
-    channel = open_channel(settings.memory_address)
+    channel = open_channel(settings.memory_address, settings.tls_dir)
     stack.push_async_callback(channel.close)
     model = OllamaModel(
         settings.ollama_host,

@@ -6,12 +6,12 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import DATA_ROOT, MemoryPeer, ModelBackend, PromotionGate, ServiceSettings
+from shared.settings import DATA_ROOT, GrpcSettings, MemoryPeer, ModelBackend, PromotionGate
 
 _CODEX = Path(__file__).parents[2] / "deploy" / "codex.toml"
 
 
-class SupervisorSettings(ServiceSettings, PromotionGate, MemoryPeer, ModelBackend):
+class SupervisorSettings(GrpcSettings, PromotionGate, MemoryPeer, ModelBackend):
     """The mind and the clock: personas, conversations, the GPU lease and the model swap."""
 
     model_config = SettingsConfigDict(

@@ -62,7 +62,10 @@ async def _servicer(
     settings: ToolForgeSettings, database: Database, stack: AsyncExitStack
 ) -> ToolForgeServicer:
     addresses = (settings.sandbox_address, settings.supervisor_address, settings.memory_address)
-    channels = [await stack.enter_async_context(open_channel(address)) for address in addresses]
+    channels = [
+        await stack.enter_async_context(open_channel(address, settings.tls_dir))
+        for address in addresses
+    ]
     sandbox = GrpcSandbox(channels[0], settings.sandbox_address)
     personas = GrpcPersonas(channels[1], settings.supervisor_address)
     drafter = OllamaDrafter(settings.ollama_host, settings.token_limit, settings.model_seconds)

@@ -10,6 +10,7 @@ from services.toolforge.forge_store import ForgeStore
 from services.toolforge.forging import Forging
 from services.toolforge.registry import Companion
 from shared.errors import ResourceExhausted
+from shared.interceptors.deadline import detached
 
 _WATCH_POLL_SECONDS = 2.0  # in case a ring was lost; rings are the rule
 
@@ -77,7 +78,8 @@ class Forges:
         return forge.state.ended and not await self._store.events(forge_id, after)
 
     def _spawn(self, forge_id: str) -> None:
-        task = asyncio.create_task(self._run(forge_id), name=f"forges/{forge_id}")
+        name, context = f"forges/{forge_id}", detached()  # it goes on after the call that began it
+        task = asyncio.create_task(self._run(forge_id), name=name, context=context)
         self._tasks[forge_id] = task
         task.add_done_callback(lambda _: self._tasks.pop(forge_id, None))
 

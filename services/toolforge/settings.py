@@ -7,15 +7,15 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.settings import (
     DATA_ROOT,
+    GrpcSettings,
     MemoryPeer,
     ModelBackend,
     SandboxPeer,
-    ServiceSettings,
     SupervisorPeer,
 )
 
 
-class ToolForgeSettings(ServiceSettings, MemoryPeer, SandboxPeer, SupervisorPeer, ModelBackend):
+class ToolForgeSettings(GrpcSettings, MemoryPeer, SandboxPeer, SupervisorPeer, ModelBackend):
     """ToolForge: a model writes tools, the sandbox tries them, what passes is kept."""
 
     model_config = SettingsConfigDict(env_prefix="BATOS_TOOLFORGE_")

@@ -33,9 +33,9 @@ class Neighbours:
 
     def __init__(self, settings: TrainerSettings) -> None:
         self._settings = settings
-        self._supervisor = open_channel(settings.supervisor_address)
-        self._toolforge = open_channel(settings.toolforge_address)
-        self._sandbox = open_channel(settings.sandbox_address)
+        self._supervisor = open_channel(settings.supervisor_address, settings.tls_dir)
+        self._toolforge = open_channel(settings.toolforge_address, settings.tls_dir)
+        self._sandbox = open_channel(settings.sandbox_address, settings.tls_dir)
         self._backend = OllamaModels(
             settings.ollama_host, settings.quantize, settings.model_seconds, settings.create_seconds
         )

@@ -10,10 +10,10 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.settings import (
     DATA_ROOT,
+    GrpcSettings,
     ModelBackend,
     PromotionGate,
     SandboxPeer,
-    ServiceSettings,
     SupervisorPeer,
     ToolForgePeer,
 )
@@ -22,7 +22,7 @@ _BASES = Path(__file__).parents[2] / "deploy" / "bases.toml"
 
 
 class TrainerSettings(
-    ServiceSettings, PromotionGate, SandboxPeer, ToolForgePeer, SupervisorPeer, ModelBackend
+    GrpcSettings, PromotionGate, SandboxPeer, ToolForgePeer, SupervisorPeer, ModelBackend
 ):
     """The Trainer: golden examples become a model that proves itself."""
 

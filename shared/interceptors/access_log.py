@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import grpc
 import structlog
 
-from shared.interceptors.around import AroundInterceptor, Context
+from shared.interceptors.around import Context, Layer
 
 # Asked every second by whoever watches over us; not worth a line each.
 _QUIET = ("/grpc.health.v1.", "/grpc.reflection.")
@@ -15,7 +15,7 @@ _QUIET = ("/grpc.health.v1.", "/grpc.reflection.")
 _log = structlog.get_logger()
 
 
-class AccessLogInterceptor(AroundInterceptor):
+class AccessLog(Layer):
     """Logs each call once it has ended."""
 
     def around(self, method: str, context: Context) -> AbstractAsyncContextManager[None]:

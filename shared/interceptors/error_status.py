@@ -7,13 +7,13 @@ import grpc
 import structlog
 
 from shared.errors import BatosError, Internal
-from shared.interceptors.around import AroundInterceptor, Context
+from shared.interceptors.around import Context, Layer
 from shared.rpc_status import from_rpc_error, to_grpc_status
 
 _log = structlog.get_logger()
 
 
-class ErrorStatusInterceptor(AroundInterceptor):
+class ErrorStatus(Layer):
     """Ends failed calls with google.rpc.Status; details of defects stay in our log."""
 
     def around(self, method: str, context: Context) -> AbstractAsyncContextManager[None]:

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 
 import structlog
 
-from shared.interceptors.around import AroundInterceptor, Context
+from shared.interceptors.around import Context, Layer
 
 HEADER = "x-request-id"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -16,7 +16,7 @@ _WELL_FORMED = re.compile(r"[A-Za-z0-9_-]{8,64}")
 current: ContextVar[str] = ContextVar("request_id", default="")
 
 
-class RequestIdInterceptor(AroundInterceptor):
+class RequestId(Layer):
     """Takes the caller's x-request-id, or makes one, and binds it to the log."""
 
     def around(self, method: str, context: Context) -> AbstractAsyncContextManager[None]:

@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import grpc
 from batos.memory.v1 import memory_pb2, memory_pb2_grpc
 
 from shared import errors
 from shared.channel import open_channel
-from shared.interceptors import request_id
+from shared.interceptors import caller_identity, request_id, trace
+from shared.interceptors.deadline import detached, seconds_left
 from shared.server import Server
-from shared.settings import ServiceSettings
+from shared.settings import GrpcSettings
 
 
 class EchoServicer(memory_pb2_grpc.MemoryServiceServicer):
@@ -20,6 +22,7 @@ class EchoServicer(memory_pb2_grpc.MemoryServiceServicer):
     def __init__(self) -> None:
         self.cancelled = asyncio.Event()
         self.asked = 0
+        self.peer: grpc.aio.Channel | None = None
 
     async def GetStats(self, request, context):
         self.asked += 1
@@ -36,7 +39,25 @@ class EchoServicer(memory_pb2_grpc.MemoryServiceServicer):
         if request.namespace == "brief":
             await asyncio.sleep(1)
             return memory_pb2.GetStatsResponse(embedder="finished")
-        return memory_pb2.GetStatsResponse(embedder=request_id.current.get())
+        return memory_pb2.GetStatsResponse(embedder=await self._known(request.namespace))
+
+    async def _known(self, what: str) -> str:
+        """What the kit knows of this call, or of one that is made for it."""
+        if what == "caller":
+            return caller_identity.current.get()
+        if what == "trace":
+            return trace.current.get()
+        if what == "left":
+            return str(seconds_left())
+        if what == "left, detached":
+            left = asyncio.get_running_loop().create_future()
+            detached().run(lambda: left.set_result(str(seconds_left())))
+            return await left
+        if what.startswith("peer's "):
+            stub = memory_pb2_grpc.MemoryServiceStub(self.peer)
+            asked = memory_pb2.GetStatsRequest(namespace=what.removeprefix("peer's "))
+            return (await stub.GetStats(asked)).embedder
+        return request_id.current.get()
 
     async def Forget(self, request, context):
         try:
@@ -56,15 +77,18 @@ class EchoServicer(memory_pb2_grpc.MemoryServiceServicer):
 
 
 @asynccontextmanager
-async def echo_server(**settings) -> AsyncIterator[tuple[EchoServicer, Server, grpc.aio.Channel]]:
+async def echo_server(
+    *, client: Path | None = None, **settings
+) -> AsyncIterator[tuple[EchoServicer, Server, grpc.aio.Channel]]:
+    """With `tls_dir` among the settings, and `client` the directory that the caller shows."""
     servicer = EchoServicer()
     server = Server(
-        ServiceSettings(**({"listen": "127.0.0.1:0", "drain_seconds": 1} | settings)),
+        GrpcSettings(**({"listen": "127.0.0.1:0", "drain_seconds": 1} | settings)),
         memory_pb2.DESCRIPTOR,
         lambda s: memory_pb2_grpc.add_MemoryServiceServicer_to_server(servicer, s),
     )
     await server.start()
-    channel = open_channel(server.address)
+    channel = open_channel(server.address, client)
     try:
         yield servicer, server, channel
     finally:

@@ -11,7 +11,7 @@ from shared import errors
 from shared.interceptors import request_id
 from shared.rpc_status import from_rpc_error
 from shared.server import Server
-from shared.settings import ServiceSettings
+from shared.settings import GrpcSettings
 from tests.integration.shared.echo import EchoServicer, echo_server
 
 
@@ -150,7 +150,7 @@ async def test_calls_over_the_drain_time_are_cut_and_typed():
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:0", "10.0.0.1:0", "[::]:0", "example.org:0"])
 async def test_plaintext_beyond_loopback_is_refused(listen):
-    server = Server(ServiceSettings(listen=listen), memory_pb2.DESCRIPTOR, lambda s: None)
+    server = Server(GrpcSettings(listen=listen), memory_pb2.DESCRIPTOR, lambda s: None)
     with pytest.raises(errors.FailedPrecondition) as caught:
         await server.start()
     assert caught.value.reason == "PLAINTEXT_REFUSED"
@@ -159,7 +159,7 @@ async def test_plaintext_beyond_loopback_is_refused(listen):
 async def test_a_taken_port_is_a_sentence():
     async with echo_server() as (_, server, _):
         second = Server(
-            ServiceSettings(listen=server.address),
+            GrpcSettings(listen=server.address),
             memory_pb2.DESCRIPTOR,
             lambda s: memory_pb2_grpc.add_MemoryServiceServicer_to_server(EchoServicer(), s),
         )

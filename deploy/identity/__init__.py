@@ -1,0 +1,1 @@
+"""The certificates by which the services know each other."""
