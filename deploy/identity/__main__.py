@@ -9,6 +9,7 @@ and renews each identity after two thirds of its life, until it is told to stop.
 """
 
 import argparse
+import re
 import signal
 import sys
 import threading
@@ -30,8 +31,17 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("command", choices=["issue", "watch"])
     parser.add_argument("--root", type=Path, required=True, help="directory of all identities")
     parser.add_argument("--days", type=float, default=30.0, help="lifetime of an identity [30]")
-    parser.add_argument("names", nargs="+", metavar="NAME", help="such as memory or operator")
+    parser.add_argument(
+        "names", nargs="+", type=a_name, metavar="NAME", help="such as memory or operator"
+    )
     return parser.parse_args()
+
+
+def a_name(text: str) -> str:
+    """A name that is fit for a folder, a DNS name and a URI."""
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", text) or text == "authority":
+        raise argparse.ArgumentTypeError(f"{text!r} must be lower-case letters, digits and hyphens")
+    return text
 
 
 def renew(root: Path, names: list[str], lifetime: timedelta) -> datetime:
