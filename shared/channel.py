@@ -44,6 +44,8 @@ _SERVICE_CONFIG = {
 # same: its own words on why it cannot work are better than a balancer's.
 _REPLICAS = _SERVICE_CONFIG | {"healthCheckConfig": {"serviceName": ""}}
 
+_MANY = ("dns:", "ipv4:", "ipv6:")
+
 _OPTIONS = (
     ("grpc.enable_retries", 1),
     ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
@@ -59,7 +61,7 @@ _OPTIONS = (
 
 
 def open_channel(address: str, tls_dir: Path | None = None) -> grpc.aio.Channel:
-    """A channel to `host:port`, or to all replicas behind `dns:///host:port`.
+    """A channel to `host:port`, or to all replicas behind `dns:///host:port` (or `ipv4:a:1,b:2`).
 
     With a directory of `shared.identity` it speaks mTLS and follows renewed certificates; without,
     plaintext. Calls get the deadline of `shared.deadlines` unless they say `timeout=`, never more
@@ -81,7 +83,7 @@ def open_channel(address: str, tls_dir: Path | None = None) -> grpc.aio.Channel:
 
 @cache
 def _service_config(address: str) -> str:
-    return json.dumps(_REPLICAS if address.startswith("dns:") else _SERVICE_CONFIG)
+    return json.dumps(_REPLICAS if address.startswith(_MANY) else _SERVICE_CONFIG)
 
 
 Continuation = Callable[[grpc.aio.ClientCallDetails, Any], Awaitable[Any]]
