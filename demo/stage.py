@@ -1,8 +1,9 @@
 """What every step works with: the running services, the journey and the terminal."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batos.memory.v1.memory_pb2_grpc import MemoryServiceStub
@@ -13,7 +14,6 @@ from batos.trainer.v1.trainer_pb2_grpc import TrainerServiceStub
 
 from demo.journey import Journey
 from demo.story import Story
-from deploy.local import LocalStack
 from shared.channel import open_channel
 
 if TYPE_CHECKING:  # the generated stubs name their asyncio variants for type checkers only
@@ -22,6 +22,15 @@ if TYPE_CHECKING:  # the generated stubs name their asyncio variants for type ch
     from batos.supervisor.v1.supervisor_pb2_grpc import SupervisorServiceAsyncStub
     from batos.toolforge.v1.toolforge_pb2_grpc import ToolForgeServiceAsyncStub
     from batos.trainer.v1.trainer_pb2_grpc import TrainerServiceAsyncStub
+
+
+@dataclass(frozen=True)
+class Services:
+    """Where the services are: addresses by name, the identity to show, who of them has died."""
+
+    addresses: Mapping[str, str]
+    tls_dir: Path | None
+    died: Callable[[], list[str]]
 
 
 @dataclass(frozen=True)
@@ -35,15 +44,15 @@ class Stage:
     supervisor: "SupervisorServiceAsyncStub"
     journey: Journey
     story: Story
-    stack: LocalStack
+    services: Services
 
 
 @asynccontextmanager
-async def open_stage(stack: LocalStack, journey: Journey, story: Story) -> AsyncIterator[Stage]:
+async def open_stage(services: Services, journey: Journey, story: Story) -> AsyncIterator[Stage]:
     """Channels to all services, closed at the end."""
     channels = {
-        name: open_channel(address)
-        for name, address in stack.addresses.items()
+        name: open_channel(address, services.tls_dir)
+        for name, address in services.addresses.items()
         if name != "model-server"
     }
     try:
@@ -55,7 +64,7 @@ async def open_stage(stack: LocalStack, journey: Journey, story: Story) -> Async
             supervisor=SupervisorServiceStub(channels["supervisor"]),
             journey=journey,
             story=story,
-            stack=stack,
+            services=services,
         )
     finally:
         for channel in channels.values():

@@ -112,3 +112,7 @@ def _linked(*binaries: Path) -> set[Path]:
     return {Path(word) for word in words if word.startswith("/") and not word.endswith(":")} - set(
         binaries
     )
+
+
+if __name__ == "__main__":  # for images, which have the guest's files made when they are built
+    prepare(Path(sys.argv[1]))
