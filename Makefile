@@ -5,7 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup
 SEED ?= 1
 
-.PHONY: help setup demo test test-fast check protos clean
+COMPOSE = docker compose -f docker-compose.yml \
+  $(if $(EMBEDDED),-f deploy/compose.embedded.yml) $(if $(GPU),-f deploy/compose.gpu.yml)
+
+.PHONY: help setup demo test test-fast e2e check protos up down logs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -25,8 +28,21 @@ $(STAMP): pyproject.toml constraints.txt deploy/install_gvisor.py
 demo: $(STAMP) ## Run the whole loop on real input; SEED=n draws other facts and specs
 	@$(BIN)/python -m demo --seed $(SEED) $(DEMO_FLAGS)
 
+up: ## Build and start all services in containers; EMBEDDED=1 without Ollama, GPU=1 with a GPU
+	@$(COMPOSE) up --build --detach --wait
+
+down: ## Stop the containers; their volumes stay
+	@$(COMPOSE) --profile demo down
+
+logs: ## Follow the containers' logs
+	@$(COMPOSE) logs --follow --tail 100
+
 test: $(STAMP) ## Run all tests that need no Docker
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@echo "test: the container tests are left out; run them with: make e2e"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/e2e
+
+e2e: $(STAMP) ## Run the container tests; needs Docker with Compose (15 minutes at most)
+	@$(BIN)/python -m pytest tests/e2e --timeout 900
 
 test-fast: $(STAMP) ## Run the tests that take under a minute together
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/contract

@@ -6,17 +6,23 @@
 # EXTRA is the service's extra in pyproject.toml, PACKAGE its package below services/.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
+# A stage of its own: where the list stays the same, a changed pyproject.toml installs nothing anew.
+FROM ${PYTHON_IMAGE} AS requirements
+ARG EXTRA
+WORKDIR /build
+COPY pyproject.toml ./
+COPY deploy/requirements.py deploy/
+RUN python deploy/requirements.py "${EXTRA}" > requirements.txt
+
 # What pip leaves behind never reaches an image: only the virtual environment is copied on.
 FROM ${PYTHON_IMAGE} AS packages
-ARG EXTRA
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 RUN python -m venv /opt/venv
 WORKDIR /build
-COPY pyproject.toml constraints.txt ./
-COPY deploy/requirements.py deploy/
+COPY constraints.txt ./
+COPY --from=requirements /build/requirements.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip,sharing=locked \
-    /opt/venv/bin/python deploy/requirements.py "${EXTRA}" > requirements.txt \
- && /opt/venv/bin/pip install --quiet --constraint constraints.txt --requirement requirements.txt \
+    /opt/venv/bin/pip install --quiet --constraint constraints.txt --requirement requirements.txt \
  && rm -rf /opt/venv/lib/python3*/site-packages/pip /opt/venv/lib/python3*/site-packages/setuptools
 
 # The same user everywhere, so that a volume written by one image can be read by another.

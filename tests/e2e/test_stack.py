@@ -1,0 +1,79 @@
+"""From images to a working whole, and what the images and containers are."""
+
+import json
+from datetime import datetime
+
+import grpc
+import pytest
+from batos.supervisor.v1 import supervisor_pb2
+from batos.supervisor.v1.supervisor_pb2_grpc import SupervisorServiceStub
+
+from shared.channel import open_channel
+from tests.e2e.compose import IMAGES, SERVICES, Compose, docker
+
+BASE = "python:3.11-slim-bookworm"
+MEBIBYTE = 1 << 20
+
+
+def test_all_is_healthy_within_a_minute(compose: Compose):
+    assert compose.healthy_seconds < 60
+
+
+@pytest.mark.timeout(300)
+def test_the_demo_s_first_five_steps(compose: Compose, figures):
+    told = compose.run(
+        *("--profile", "demo", "run", "--rm", "--no-TTY", "demo", "python", "-m", "demo"),
+        *("--connect", "--data-dir", "/data/demo", "--seed", "1", "--until", "lack"),
+        seconds=280,
+    )
+    print(told)
+    assert "22 claims, all proven" in told
+    figures.append(("demo, steps 1 to 5", told.split("all proven, in ")[1].split(" ─")[0]))
+
+
+def test_sizes_and_cold_starts_are_told(compose: Compose, figures):
+    base = size_of(BASE)
+    for image in IMAGES:
+        size = size_of(f"batos/{image}")
+        figures.append((f"image {image}", f"{size} MiB, {size - base} above the base image"))
+        assert size >= base
+    for service in SERVICES:
+        seconds = cold_start(compose, service)
+        figures.append((f"cold start {service}", f"{seconds:.1f} s"))
+        assert 0 < seconds < 30
+
+
+async def test_the_owner_reaches_the_supervisor_from_the_host_with_his_identity(
+    compose: Compose, tmp_path
+):
+    compose.run("cp", "identity:/identities/operator", str(tmp_path / "operator"))
+    address = f"127.0.0.1:{compose.ports['supervisor']}"
+    request = supervisor_pb2.ListPersonasRequest()
+    async with open_channel(address, tmp_path / "operator") as channel:
+        personas = (await SupervisorServiceStub(channel).ListPersonas(request)).personas
+    assert [persona.name for persona in personas] == ["ALFRED", "BABS", "BRICK", "ROBIN"]
+    async with open_channel(address) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await SupervisorServiceStub(channel).ListPersonas(request, timeout=5)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def size_of(image: str) -> int:
+    return int(docker("image", "inspect", "--format", "{{.Size}}", image)) // MEBIBYTE
+
+
+def cold_start(compose: Compose, service: str) -> float:
+    """From the container's start to the log line that says SERVING."""
+    (container,) = compose.containers(service)
+    started = moment(container["State"]["StartedAt"])
+    for line in compose.run("logs", "--no-log-prefix", "--no-color", service).splitlines():
+        event = json.loads(line[line.find("{") :]) if "{" in line else {}
+        if event.get("event") == "health" and event["serving"]:
+            return (moment(event["timestamp"]) - started).total_seconds()
+    raise AssertionError(f"{service} never said that it serves")
+
+
+def moment(text: str) -> datetime:
+    """Docker writes nanoseconds, which datetime does not read."""
+    head, _, fraction = text.rstrip("Z").partition(".")
+    return datetime.fromisoformat(f"{head}.{fraction[:6].ljust(6, '0')}+00:00")
