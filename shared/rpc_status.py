@@ -11,8 +11,13 @@ from shared import errors
 
 DOMAIN = "batos"
 
-# The status travels in the trailing metadata, which gRPC caps at 8 KiB.
-_MESSAGE_CHARACTERS = 1500
+# The status travels twice in the trailing metadata, percent-encoded and in base64, and gRPC begins
+# to drop metadata at 8 KiB. So all texts have bounds, in bytes: what a caller sent comes back cut.
+_MESSAGE_BYTES = 1000
+_REASON_BYTES = 64
+_TEXT_BYTES = 150
+_MOST_VIOLATIONS = 4
+_MOST_METADATA = 5
 _NO_RETRY = ("grpc-retry-pushback-ms", "-1")
 
 _CODES: dict[type[errors.BatosError], int] = {
@@ -34,11 +39,13 @@ _CLASSES = {code: cls for cls, code in _CODES.items()}
 
 def to_status(error: errors.BatosError) -> status_pb2.Status:
     """The error as google.rpc.Status with its details packed."""
-    status = status_pb2.Status(code=_code(error), message=error.message[:_MESSAGE_CHARACTERS])
-    _pack(
-        status,
-        error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata),
-    )
+    status = status_pb2.Status(code=_code(error), message=_cut(error.message, _MESSAGE_BYTES))
+    metadata = {
+        _cut(key, _REASON_BYTES): _cut(value, _TEXT_BYTES)
+        for key, value in list(error.metadata.items())[:_MOST_METADATA]
+    }
+    reason = _cut(error.reason, _REASON_BYTES)
+    _pack(status, error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata))
     if isinstance(error, errors.InvalidArgument) and error.violations:
         _pack(status, _bad_request(error))
     if error.retry_after is not None:
@@ -98,6 +105,14 @@ def _code(error: errors.BatosError) -> int:
     return next((_CODES[cls] for cls in type(error).__mro__ if cls in _CODES), code_pb2.INTERNAL)
 
 
+def _cut(text: str, most: int) -> str:
+    """At most so many bytes of UTF-8, whole characters; lone surrogates are replaced."""
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= most:
+        return encoded.decode()
+    return encoded[: most - 3].decode("utf-8", "ignore") + "…"
+
+
 def _plain(error: grpc.RpcError) -> errors.BatosError:
     code = error.code() if hasattr(error, "code") else grpc.StatusCode.UNKNOWN
     details = (error.details() if hasattr(error, "details") else "") or code.name
@@ -119,7 +134,10 @@ def _unpack(status: status_pb2.Status, kind: Any) -> Any:
 def _bad_request(error: errors.InvalidArgument) -> error_details_pb2.BadRequest:
     fault = error_details_pb2.BadRequest.FieldViolation
     return error_details_pb2.BadRequest(
-        field_violations=[fault(field=v.field, description=v.description) for v in error.violations]
+        field_violations=[
+            fault(field=_cut(v.field, _TEXT_BYTES), description=_cut(v.description, _TEXT_BYTES))
+            for v in error.violations[:_MOST_VIOLATIONS]
+        ]
     )
 
 

@@ -3,7 +3,7 @@
 import enum
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -83,20 +83,29 @@ def record_id(request_id: str, position: int, draft: Draft) -> str:
     ).hex
 
 
-def check(drafts: Sequence[Draft], field_name: str = "episodes") -> None:
-    """Raises InvalidArgument naming every fault of a batch."""
+def check_batch(drafts: Sequence[Draft]) -> None:
+    """Raises InvalidArgument naming every fault of a batch of episodes."""
     if not 0 < len(drafts) <= BATCH_LIMIT:
         raise InvalidArgument.of_field(
-            field_name, f"must hold 1 to {BATCH_LIMIT} entries, not {len(drafts)}"
+            "episodes", f"must hold 1 to {BATCH_LIMIT} entries, not {len(drafts)}"
         )
-    violations = [
-        Violation(f"{field_name}[{position}].{name}", fault)
+    _refuse(
+        Violation(f"episodes[{position}].{name}", fault)
         for position, draft in enumerate(drafts)
         for name, fault in _faults(draft)
-    ]
-    if violations:
-        first = violations[0]
-        raise InvalidArgument(f"{first.field}: {first.description}", violations)
+    )
+
+
+def check_summary(draft: Draft) -> None:
+    """Raises InvalidArgument naming every fault of a summary."""
+    faults = [] if draft.soma else [("soma", "must not be empty")]
+    _refuse(Violation(name, fault) for name, fault in [*faults, *_faults(draft)])
+
+
+def _refuse(violations: Iterable[Violation]) -> None:
+    faults = list(violations)
+    if faults:
+        raise InvalidArgument(f"{faults[0].field}: {faults[0].description}", faults)
 
 
 def check_namespace(namespace: str) -> str:

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from services.memory.batch import Receipt
 from services.memory.pending_purges import PendingPurges
-from services.memory.records import BATCH_LIMIT, Draft, Record, check, check_namespace
+from services.memory.records import (
+    BATCH_LIMIT,
+    Draft,
+    Record,
+    check_batch,
+    check_namespace,
+    check_summary,
+)
 from services.memory.search import Found, Query, Searcher
 from services.memory.store import NamespaceCount, Selection, Store
 from services.memory.writer import Writer
@@ -47,15 +54,13 @@ class Scrapbook:
     ) -> asyncio.Future[Receipt]:
         """Accepts a batch for one namespace, all or nothing; the future is done once durable."""
         check_namespace(namespace)
-        check(drafts)
+        check_batch(drafts)
         return await self._writer.append(request_id, drafts)
 
     async def create_summary(self, request_id: str, draft: Draft) -> Record:
         """Keeps one summary and puts the episodes of its Soma under it."""
         check_namespace(draft.namespace)
-        if not draft.soma:
-            raise InvalidArgument.of_field("soma", "must not be empty")
-        check([draft], "summary")
+        check_summary(draft)
         (summary_id,) = (await (await self._writer.append(request_id, [draft]))).ids
         await self._writer.alone(
             lambda: self._store.set_parent(draft.namespace, draft.soma, summary_id)

@@ -7,6 +7,7 @@ from batos.sandbox.v1 import sandbox_pb2 as pb
 
 from services.sandbox_executor import strict_json
 from services.sandbox_executor.job import Call, Job, Limits
+from shared.durations import seconds_of
 from shared.errors import InvalidArgument, Violation
 
 _SOURCE_BYTES = 1 << 20
@@ -75,8 +76,8 @@ def _limits(asked: pb.Limits, bounds: Bounds, faults: list[Violation]) -> Limits
         return value
 
     default, most = bounds.default, bounds.most
-    wall = asked.wall.ToNanoseconds() / 1e9
-    cpu = asked.cpu.ToNanoseconds() / 1e9
+    wall = seconds_of(asked.wall, "limits.wall")
+    cpu = seconds_of(asked.cpu, "limits.cpu")
     return Limits(
         wall_seconds=choose("wall", wall, default.wall_seconds, most.wall_seconds),
         # A caller that grants more wall clock means CPU time too.

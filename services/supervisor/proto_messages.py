@@ -96,11 +96,6 @@ def duration_message(seconds: float) -> Duration:
     return duration
 
 
-def seconds_of(duration: Duration) -> float:
-    """The seconds of a span."""
-    return duration.ToTimedelta().total_seconds()
-
-
 def _pointer(pointer: ModelPointer) -> pb.ModelPointer:
     return pb.ModelPointer(tag=pointer.tag, digest=pointer.digest, generation=pointer.generation)
 

@@ -22,7 +22,6 @@ from services.supervisor.proto_messages import (
     event_message,
     lease_message,
     persona_message,
-    seconds_of,
     soma_message,
     turn_message,
 )
@@ -32,6 +31,7 @@ from services.supervisor.sqlite_personas import SqlitePersonas
 from services.supervisor.sqlite_somas import SqliteSomas
 from services.supervisor.swap import Report, Swapper, paired
 from shared import ledger, naming, pages
+from shared.durations import seconds_of
 from shared.ledger import Ledger
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -150,8 +150,8 @@ class SupervisorServicer(supervisor_pb2_grpc.SupervisorServiceServicer):
         claim = Claim(
             request_id=naming.parse_request_id(request.request_id),
             holder=request.holder,
-            ttl=seconds_of(request.ttl) or DEFAULT_TTL,
-            expected=seconds_of(request.expected_duration),
+            ttl=seconds_of(request.ttl, "ttl") or DEFAULT_TTL,
+            expected=seconds_of(request.expected_duration, "expected_duration"),
         )
         standing = await self._domain.arbiter.acquire(claim)
         return pb.AcquireGpuLeaseResponse(lease=lease_message(standing))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from services.memory.records import TEXT_LIMIT_BYTES, check, content_hash, record_id
+from services.memory.records import TEXT_LIMIT_BYTES, check_batch, content_hash, record_id
 from shared.errors import InvalidArgument
 from tests.unit.memory.drafts import START, episode
 
@@ -47,7 +47,7 @@ def test_every_fault_of_a_batch_is_named() -> None:
         replace(episode("hi"), soma="s" * 1025),
     ]
     with pytest.raises(InvalidArgument) as caught:
-        check(bad)
+        check_batch(bad)
     assert [violation.field for violation in caught.value.violations] == [
         "episodes[1].text",
         "episodes[2].text",
@@ -61,4 +61,4 @@ def test_every_fault_of_a_batch_is_named() -> None:
 @pytest.mark.parametrize("count", [0, 1001])
 def test_a_batch_has_one_to_a_thousand_episodes(count: int) -> None:
     with pytest.raises(InvalidArgument, match="1 to 1000"):
-        check([episode("hi")] * count)
+        check_batch([episode("hi")] * count)
