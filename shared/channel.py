@@ -1,7 +1,6 @@
 """The only place where a channel is made: deadlines, ids, retries, load balancing, TLS."""
 
 import json
-from collections.abc import Awaitable, Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from shared.identity import Identity, IdentityDirectory
 from shared.interceptors import request_id, trace
 from shared.interceptors.deadline import seconds_left
 from shared.renewing_channel import RenewingChannel
+from shared.repetition import Continuation, may_repeat, repeated
 
 MESSAGE_LIMIT_BYTES = 8 * 1024 * 1024
 
@@ -27,8 +27,8 @@ def _retry(*codes: str) -> dict[str, Any]:
     }
 
 
-# Mutations carry a request_id, so sending again is safe, but Execute is remembered by nobody:
-# it is sent again only where it was refused before it began.
+# Mutations carry a request_id, so sending again is safe, but Execute is remembered by nobody: here
+# it is sent again only where it was refused before it began (shared.repetition has the other case).
 _SERVICE_CONFIG = {
     "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
@@ -86,9 +86,6 @@ def _service_config(address: str) -> str:
     return json.dumps(_REPLICAS if address.startswith(_MANY) else _SERVICE_CONFIG)
 
 
-Continuation = Callable[[grpc.aio.ClientCallDetails, Any], Awaitable[Any]]
-
-
 def _prepare(details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
     method = details.method.decode() if isinstance(details.method, bytes) else details.method
     metadata = grpc.aio.Metadata(*(details.metadata or ()))
@@ -111,7 +108,10 @@ class _UnaryUnary(grpc.aio.UnaryUnaryClientInterceptor):
     async def intercept_unary_unary(
         self, continuation: Continuation, details: grpc.aio.ClientCallDetails, request: Any
     ) -> Any:
-        return await continuation(_prepare(details), request)
+        prepared = _prepare(details)
+        if may_repeat(request):
+            return await repeated(continuation, prepared, request)
+        return await continuation(prepared, request)
 
 
 class _UnaryStream(grpc.aio.UnaryStreamClientInterceptor):

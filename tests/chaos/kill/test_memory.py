@@ -1,0 +1,83 @@
+"""`kill -9` of Memory inside each of its mutations."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from batos.memory.v1 import memory_pb2 as pb
+from batos.memory.v1.memory_pb2_grpc import MemoryServiceStub
+
+from tests.chaos.kill.victim import Victim, killed_everywhere, victim
+from tests.integration.memory.memory_process import batch, request_id
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+NAMESPACE = "people"
+
+
+@pytest.fixture
+async def memory(tmp_path: Path) -> AsyncIterator[Victim]:
+    # Purges would add points of their own while a test counts.
+    async with victim("memory", tmp_path, BATOS_MEMORY_UPKEEP_SECONDS="3600") as service:
+        yield service
+
+
+@pytest.fixture
+def stub(memory: Victim) -> MemoryServiceStub:
+    return MemoryServiceStub(memory.channel)
+
+
+async def ingest(stub, request: pb.CreateEpisodesRequest) -> pb.CreateEpisodesResponse:
+    async for answer in stub.CreateEpisodes(iter([request]), timeout=30):
+        return answer
+    raise AssertionError("the stream ended without an acknowledgement")
+
+
+async def counts(stub, namespace: str) -> tuple[int, int]:
+    stats = await stub.GetStats(pb.GetStatsRequest(namespace=namespace))
+    return sum(n.episode_count for n in stats.namespaces), sum(
+        n.summary_count for n in stats.namespaces
+    )
+
+
+async def test_episodes(memory, stub):
+    async def make():
+        ident = request_id()
+        return batch([f"{ident} {n}" for n in range(3)], namespace=ident)
+
+    async def check(request, answer):
+        assert await counts(stub, request.namespace) == (3, 0)
+        assert len(set(answer.ids)) == 3
+
+    await killed_everywhere(memory, make, lambda r: ingest(stub, r), check, points=4)
+
+
+async def test_a_summary(memory, stub):
+    async def make():
+        ident = request_id()
+        await ingest(stub, batch(["One.", "Two."], namespace=ident, soma="somas/1"))
+        return pb.CreateSummaryRequest(
+            request_id=ident, namespace=ident, soma="somas/1", text="About it all."
+        )
+
+    async def check(request, answer):
+        assert await counts(stub, request.namespace) == (2, 1)
+        search = pb.SearchRequest(namespace=request.namespace, query="One Two")
+        hits = (await stub.Search(search)).hits
+        assert {hit.record.parent_id for hit in hits} == {answer.summary.id}
+
+    await killed_everywhere(memory, make, stub.CreateSummary, check, points=6)
+
+
+async def test_forgetting(memory, stub):
+    async def make():
+        ident = request_id()
+        await ingest(stub, batch(["Keep me."], namespace=ident, soma="somas/kept"))
+        await ingest(stub, batch(["One.", "Two."], namespace=ident, soma="somas/gone"))
+        return pb.ForgetRequest(request_id=ident, namespace=ident, soma="somas/gone")
+
+    async def check(request, answer):
+        assert await counts(stub, request.namespace) == (1, 0)
+        assert (answer.forgotten_count, answer.purged) == (2, False)
+
+    await killed_everywhere(memory, make, stub.Forget, check, points=6)
