@@ -1,8 +1,11 @@
 """Which forgotten rows still have bytes on the disk; kept in SQLite, so that a crash loses none."""
 
+import sqlite3
+import time
 from collections.abc import Sequence
 
 from services.memory.store import Selection
+from shared.ledger import KEEP_SECONDS
 from shared.sqlite import Database
 
 Member = tuple[str, str]  # id and Soma of a forgotten row
@@ -22,19 +25,40 @@ class PendingPurges:
         UNIQUE (namespace, id)
     ) STRICT;
     CREATE INDEX pending_purges_soma ON pending_purges (namespace, soma);
+    CREATE TABLE forgettings (
+        request_id TEXT PRIMARY KEY,
+        row_count INTEGER NOT NULL,
+        created_at REAL NOT NULL
+    ) STRICT;
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, namespace: str, members: Sequence[Member]) -> None:
-        """Notes rows that are about to be forgotten."""
+    async def begin(self, request_id: str, namespace: str, members: Sequence[Member]) -> int:
+        """Notes rows that are about to be forgotten; how many the request forgets in all.
+
+        A repetition after a crash finds fewer rows, or none, and gets the number of the first time.
+        """
         rows = [(namespace, row_id, soma) for row_id, soma in members]
-        await self._database.write(
-            lambda c: c.executemany(
+
+        def note(connection: sqlite3.Connection) -> int:
+            connection.executemany(
                 "INSERT OR REPLACE INTO pending_purges (namespace, id, soma) VALUES (?, ?, ?)", rows
             )
-        )
+            now = time.time()
+            connection.execute(
+                "DELETE FROM forgettings WHERE created_at < ?", (now - KEEP_SECONDS,)
+            )
+            connection.execute(
+                "INSERT OR IGNORE INTO forgettings VALUES (?, ?, ?)", (request_id, len(rows), now)
+            )
+            (count,) = connection.execute(
+                "SELECT row_count FROM forgettings WHERE request_id = ?", (request_id,)
+            ).fetchone()
+            return int(count)
+
+        return await self._database.write(note)
 
     async def covers(self, selection: Selection) -> bool:
         """Whether any of the selected rows still waits for a purge."""

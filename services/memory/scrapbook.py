@@ -75,14 +75,14 @@ class Scrapbook:
         check_namespace(query.namespace)
         return await self._searcher.search(query)
 
-    async def forget(self, selection: Selection) -> Forgotten:
+    async def forget(self, request_id: str, selection: Selection) -> Forgotten:
         """Makes records invisible at once; their bytes go with the next purge."""
         check_namespace(selection.namespace)
         if len(selection.ids) > BATCH_LIMIT:
             raise InvalidArgument.of_field("ids", f"must hold at most {BATCH_LIMIT} ids")
         if selection.soma is None and not selection.ids:
             raise InvalidArgument.of_field("selector", "must name ids or a soma")
-        count = await self._writer.alone(lambda: self._forget(selection))
+        count = await self._writer.alone(lambda: self._forget(request_id, selection))
         return Forgotten(count, not await self._purges.covers(selection))
 
     async def stats(self, namespace: str) -> Stats:
@@ -96,10 +96,10 @@ class Scrapbook:
             await self._store.disk_bytes(),
         )
 
-    async def _forget(self, selection: Selection) -> int:
+    async def _forget(self, request_id: str, selection: Selection) -> int:
         members = await self._store.members(selection)
-        if not members:
-            return 0
         # Noted first: after a crash between the two, the purge has nothing to do, but misses none.
-        await self._purges.add(selection.namespace, members)
-        return await self._store.forget(selection)
+        count = await self._purges.begin(request_id, selection.namespace, members)
+        if members:
+            await self._store.forget(selection)
+        return count

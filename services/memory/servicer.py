@@ -14,6 +14,7 @@ from services.memory import messages
 from services.memory.scrapbook import Scrapbook
 from shared import pages
 from shared.ledger import Ledger
+from shared.naming import parse_request_id
 from shared.sqlite import Database
 
 A = TypeVar("A", bound=Message)
@@ -68,7 +69,8 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
             first = await self._ledger.replay(request, pb.ForgetResponse)
             if first is not None:
                 return first
-            forgotten = await self._scrapbook.forget(messages.selection(request))
+            request_id = parse_request_id(request.request_id)
+            forgotten = await self._scrapbook.forget(request_id, messages.selection(request))
             answer = pb.ForgetResponse(forgotten_count=forgotten.count, purged=forgotten.purged)
             return await self._recorded(request, answer)
 

@@ -17,7 +17,7 @@ async def purges(tmp_path: Path) -> AsyncIterator[PendingPurges]:
 
 
 async def test_noted_rows_are_covered_by_id_and_by_soma(purges: PendingPurges) -> None:
-    await purges.add("people", [("a", "somas/1"), ("b", "somas/2")])
+    await purges.begin("request 1", "people", [("a", "somas/1"), ("b", "somas/2")])
     assert await purges.covers(Selection("people", ids=("a",)))
     assert await purges.covers(Selection("people", soma="somas/2"))
     assert not await purges.covers(Selection("people", ids=("c",)))
@@ -26,7 +26,7 @@ async def test_noted_rows_are_covered_by_id_and_by_soma(purges: PendingPurges) -
 
 
 async def test_many_ids_are_looked_up_in_parts(purges: PendingPurges) -> None:
-    await purges.add("people", [("last", "somas/1")])
+    await purges.begin("request 2", "people", [("last", "somas/1")])
     ids = tuple(str(n) for n in range(999))
     assert not await purges.covers(Selection("people", ids=ids))
     assert await purges.covers(Selection("people", ids=(*ids, "last")))
@@ -34,11 +34,19 @@ async def test_many_ids_are_looked_up_in_parts(purges: PendingPurges) -> None:
 
 async def test_clearing_spares_what_came_later(purges: PendingPurges) -> None:
     assert await purges.last() == 0
-    await purges.add("people", [("a", "somas/1")])
+    await purges.begin("request 3", "people", [("a", "somas/1")])
     mark = await purges.last()
-    await purges.add("people", [("b", "somas/1"), ("a", "somas/1")])  # a was kept and went again
+    await purges.begin(
+        "request 4", "people", [("b", "somas/1"), ("a", "somas/1")]
+    )  # a was kept and went again
     await purges.clear(mark)
     assert await purges.covers(Selection("people", ids=("a",)))
     assert await purges.covers(Selection("people", ids=("b",)))
     await purges.clear(await purges.last())
     assert not await purges.covers(Selection("people", soma="somas/1"))
+
+
+async def test_a_repetition_counts_what_the_first_time_forgot(purges: PendingPurges) -> None:
+    assert await purges.begin("r", "people", [("a", "somas/1"), ("b", "somas/1")]) == 2
+    assert await purges.begin("r", "people", []) == 2
+    assert await purges.begin("other", "people", []) == 0
