@@ -55,8 +55,9 @@ check: $(STAMP) ## Lint, type-check, check layering, protos and the drift of stu
 	@$(BIN)/buf lint protos
 	@PYTHON=$(CURDIR)/$(BIN)/python protos/check_drift.sh
 
-protos: $(STAMP) ## Regenerate the gRPC stubs
+protos: $(STAMP) ## Regenerate the gRPC stubs and the reference in docs/api
 	@PYTHON=$(CURDIR)/$(BIN)/python protos/generate.sh
+	@$(BIN)/python docs/api/generate.py
 
 clean: ## Remove what the build and the demo made; keeps .venv and .cache
 	rm -rf .data .pytest_cache .mypy_cache .ruff_cache build dist
