@@ -1,5 +1,6 @@
 """Errors of the domain ⇄ google.rpc.Status (AIP-193: ErrorInfo, BadRequest, RetryInfo)."""
 
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any, cast
 
@@ -16,8 +17,8 @@ DOMAIN = "batos"
 _MESSAGE_BYTES = 1000
 _REASON_BYTES = 64
 _TEXT_BYTES = 150
-_MOST_VIOLATIONS = 4
-_MOST_METADATA = 5
+_ALL_VIOLATIONS_BYTES = 1200
+_ALL_METADATA_BYTES = 900
 _NO_RETRY = ("grpc-retry-pushback-ms", "-1")
 
 _CODES: dict[type[errors.BatosError], int] = {
@@ -40,11 +41,8 @@ _CLASSES = {code: cls for cls, code in _CODES.items()}
 def to_status(error: errors.BatosError) -> status_pb2.Status:
     """The error as google.rpc.Status with its details packed."""
     status = status_pb2.Status(code=_code(error), message=_cut(error.message, _MESSAGE_BYTES))
-    metadata = {
-        _cut(key, _REASON_BYTES): _cut(value, _TEXT_BYTES)
-        for key, value in list(error.metadata.items())[:_MOST_METADATA]
-    }
     reason = _cut(error.reason, _REASON_BYTES)
+    metadata = dict(_fitting(error.metadata.items(), _ALL_METADATA_BYTES))
     _pack(status, error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata))
     if isinstance(error, errors.InvalidArgument) and error.violations:
         _pack(status, _bad_request(error))
@@ -105,6 +103,17 @@ def _code(error: errors.BatosError) -> int:
     return next((_CODES[cls] for cls in type(error).__mro__ if cls in _CODES), code_pb2.INTERNAL)
 
 
+def _fitting(pairs: Iterable[tuple[str, str]], most: int) -> Iterator[tuple[str, str]]:
+    """The first pairs, each text cut, as many as have room in so many bytes."""
+    left = most
+    for pair in pairs:
+        first, second = (_cut(text, _TEXT_BYTES) for text in pair)
+        left -= len(first.encode()) + len(second.encode()) + 8
+        if left < 0:
+            return
+        yield first, second
+
+
 def _cut(text: str, most: int) -> str:
     """At most so many bytes of UTF-8, whole characters; lone surrogates are replaced."""
     encoded = text.encode("utf-8", "replace")
@@ -135,8 +144,10 @@ def _bad_request(error: errors.InvalidArgument) -> error_details_pb2.BadRequest:
     fault = error_details_pb2.BadRequest.FieldViolation
     return error_details_pb2.BadRequest(
         field_violations=[
-            fault(field=_cut(v.field, _TEXT_BYTES), description=_cut(v.description, _TEXT_BYTES))
-            for v in error.violations[:_MOST_VIOLATIONS]
+            fault(field=field, description=description)
+            for field, description in _fitting(
+                ((v.field, v.description) for v in error.violations), _ALL_VIOLATIONS_BYTES
+            )
         ]
     )
 

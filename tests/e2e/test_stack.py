@@ -58,6 +58,19 @@ async def test_the_owner_reaches_the_supervisor_from_the_host_with_his_identity(
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
+@pytest.mark.parametrize("extra", [[], ["deploy/compose.gpu.yml"], ["deploy/compose.embedded.yml"]])
+def test_every_way_to_start_it_is_a_valid_one(extra):
+    files = [part for file in ["docker-compose.yml", *extra] for part in ("--file", file)]
+    config = json.loads(docker("compose", *files, "config", "--format", "json"))
+    assert set(config["services"]) == {*SERVICES, "identity", "ollama"}
+    image = config["services"]["ollama"]["image"]
+    assert image == ("batos/model-server" if "embedded" in str(extra) else "ollama/ollama:0.24.0")
+    for name in ("ollama", "trainer"):
+        reserved = config["services"][name].get("deploy", {}).get("resources", {})
+        devices = reserved.get("reservations", {}).get("devices", [])
+        assert [d["driver"] for d in devices] == (["nvidia"] if "gpu" in str(extra) else [])
+
+
 def size_of(image: str) -> int:
     return int(docker("image", "inspect", "--format", "{{.Size}}", image)) // MEBIBYTE
 

@@ -108,7 +108,8 @@ async def test_an_empty_message(stack, service, method):
 async def test_a_message_over_the_cap(stack, service, method):
     trial = Trial(stack, service, method)
     # gRPC itself refuses it, before anything of ours could put a reason to it.
-    outcome = await trial.wire.send(method, [b"\x00" * (MESSAGE_LIMIT_BYTES + 1)])
+    oversized = b"\x00" * (MESSAGE_LIMIT_BYTES + 1)
+    outcome = await trial.wire.send(method, [oversized], watch_seconds=20)
     assert outcome.code is grpc.StatusCode.RESOURCE_EXHAUSTED
     await trial.end()
 

@@ -67,34 +67,45 @@ class Wire:
         self.channel = grpc.aio.insecure_channel(address, options=options)
 
     async def send(
-        self, method: MethodDescriptor, payloads: Sequence[bytes], timeout: float = 20
+        self,
+        method: MethodDescriptor,
+        payloads: Sequence[bytes],
+        timeout: float = 20,
+        watch_seconds: float = 0.3,
     ) -> Outcome:
-        """Sends one message, or several on a stream."""
+        """Sends one message, or several on a stream.
+
+        A watch that says nothing for `watch_seconds` goes on, and counts as answered.
+        """
         try:
-            responses = await self._responses(method, payloads, timeout)
+            responses = await self._responses(method, payloads, timeout, watch_seconds)
         except grpc.aio.AioRpcError as error:
             return refusal(error)
         return Outcome(grpc.StatusCode.OK, tuple(responses))
 
     async def _responses(
-        self, method: MethodDescriptor, payloads: Sequence[bytes], timeout: float
+        self,
+        method: MethodDescriptor,
+        payloads: Sequence[bytes],
+        timeout: float,
+        watch_seconds: float,
     ) -> list[bytes]:
         if method.client_streaming:
             return await self._stream(method, payloads, timeout)
         if method.server_streaming:
-            return await self._watched(method, payloads[0], timeout)
+            pause = watch_seconds if method.name.startswith("Watch") else timeout
+            return await self._read(method, payloads[0], timeout, pause)
         return [await self.channel.unary_unary(path_of(method))(payloads[0], timeout=timeout)]
 
-    async def _watched(
-        self, method: MethodDescriptor, payload: bytes, timeout: float
+    async def _read(
+        self, method: MethodDescriptor, payload: bytes, timeout: float, pause: float
     ) -> list[bytes]:
-        """The first responses; a watch without any goes on and is left."""
+        """The responses until the end; of a watch the first ones."""
         call = self.channel.unary_stream(path_of(method))(payload, timeout=timeout)
         found: list[bytes] = []
-        endless = method.name.startswith("Watch")
-        while len(found) < _RESPONSES or not endless:
+        while len(found) < _RESPONSES or pause == timeout:
             try:
-                response = await asyncio.wait_for(call.read(), 0.3 if endless else timeout)
+                response = await asyncio.wait_for(call.read(), pause)
             except TimeoutError:
                 break
             if response is grpc.aio.EOF:
