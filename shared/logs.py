@@ -5,6 +5,9 @@ import sys
 from typing import Literal
 
 import structlog
+from structlog.typing import EventDict
+
+from shared.interceptors import caller_identity, request_id, trace
 
 Format = Literal["console", "json"]
 
@@ -19,6 +22,7 @@ def configure(service: str, level: str = "INFO", fmt: Format = "console") -> Non
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _with_call,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
@@ -31,3 +35,14 @@ def configure(service: str, level: str = "INFO", fmt: Format = "console") -> Non
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def _with_call(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Adds what the line's call is known by, where it belongs to one."""
+    known = {
+        "request_id": request_id.current.get(),
+        "trace_id": trace.current_id(),
+        "caller": caller_identity.current.get(),
+    }
+    event.update({name: value for name, value in known.items() if value})
+    return event

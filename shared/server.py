@@ -16,7 +16,7 @@ from shared.channel import MESSAGE_LIMIT_BYTES
 from shared.errors import FailedPrecondition
 from shared.health import Health
 from shared.identity import IdentityDirectory
-from shared.interceptors import server_interceptor
+from shared.interceptors.layers import server_interceptor
 from shared.settings import GrpcSettings
 
 _log = structlog.get_logger()

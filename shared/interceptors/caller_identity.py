@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from contextvars import ContextVar
 
-import structlog
-
 from shared.allowed_callers import is_allowed
 from shared.errors import PermissionDenied
 from shared.identity import URI_PREFIX
@@ -30,7 +28,6 @@ class CallerIdentity(Layer):
 async def _checked(method: str, context: Context) -> AsyncIterator[None]:
     caller = _name(context)
     current.set(caller)
-    structlog.contextvars.bind_contextvars(caller=caller)
     if not is_allowed(caller, method):
         raise PermissionDenied(
             f"{caller or 'a caller without a name'} may not call {method}",

@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 
-import structlog
-
 from shared.interceptors.around import Context, Layer
 
 HEADER = "x-request-id"
@@ -17,10 +15,10 @@ current: ContextVar[str] = ContextVar("request_id", default="")
 
 
 class RequestId(Layer):
-    """Takes the caller's x-request-id, or makes one, and binds it to the log."""
+    """Takes the caller's x-request-id, or makes one; the log shows it."""
 
     def around(self, method: str, context: Context) -> AbstractAsyncContextManager[None]:
-        """Binds the id for the time of the call."""
+        """Sets the id for the time of the call."""
         return _bound(_received(context) or uuid.uuid4().hex)
 
 
@@ -28,7 +26,6 @@ class RequestId(Layer):
 async def _bound(request_id: str) -> AsyncIterator[None]:
     # No token to reset: a call has a task, and so a context, of its own.
     current.set(request_id)
-    structlog.contextvars.bind_contextvars(request_id=request_id)
     yield
 
 

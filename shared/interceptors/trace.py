@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 
-import structlog
-
 from shared.interceptors.around import Context, Layer
 
 HEADER = "traceparent"
@@ -18,17 +16,21 @@ current: ContextVar[str] = ContextVar("traceparent", default="")
 
 
 class Trace(Layer):
-    """Goes on with the caller's trace, or begins one, and binds its id to the log."""
+    """Goes on with the caller's trace, or begins one."""
 
     def around(self, method: str, context: Context) -> AbstractAsyncContextManager[None]:
-        """Binds the trace for the time of the call."""
+        """Sets the trace for the time of the call."""
         return _bound(*_received(context))
+
+
+def current_id() -> str:
+    """The id of the trace that this code runs in; empty outside of a call."""
+    return current.get()[3:35]
 
 
 @asynccontextmanager
 async def _bound(trace_id: str, flags: str) -> AsyncIterator[None]:
     current.set(f"00-{trace_id}-{secrets.token_hex(8)}-{flags}")
-    structlog.contextvars.bind_contextvars(trace_id=trace_id)
     yield
 
 
