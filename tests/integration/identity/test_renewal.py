@@ -9,8 +9,8 @@ from batos.memory.v1.memory_pb2_grpc import MemoryServiceStub
 from shared.channel import open_channel
 from tests.integration.shared.echo import echo_server
 
-LIFE = timedelta(seconds=3)
-ROUNDS = 5
+LIFE = timedelta(seconds=6)
+ROUNDS = 3
 NAMES = ("memory", "operator")
 
 
