@@ -64,7 +64,7 @@ def test_every_way_to_start_it_is_a_valid_one(extra):
     config = json.loads(docker("compose", *files, "config", "--format", "json"))
     assert set(config["services"]) == {*SERVICES, "identity", "ollama"}
     image = config["services"]["ollama"]["image"]
-    assert image == ("batos/model-server" if "embedded" in str(extra) else "ollama/ollama:0.24.0")
+    assert image == ("batos/model-server" if "embedded" in str(extra) else "ollama/ollama:0.32.14")
     for name in ("ollama", "trainer"):
         reserved = config["services"][name].get("deploy", {}).get("resources", {})
         devices = reserved.get("reservations", {}).get("devices", [])
