@@ -17,12 +17,13 @@ from services.model_server import listing
 from services.model_server.chat import chat, whole_chat
 from services.model_server.creation import create
 from services.model_server.embed import embed, embeddings
-from services.model_server.errors import BadRequestError, ModelServerError
+from services.model_server.errors import ModelServerError
 from services.model_server.generate import complete, whole_completion
 from services.model_server.library import Library
-from services.model_server.live_response import LiveResponse
+from services.model_server.live_response import EVENTS, LINES, Framing, LiveResponse
 from services.model_server.local_callers import LocalCallers
 from services.model_server.model_name import ModelName
+from services.model_server.openai_api import OpenAIApi
 from services.model_server.requests import (
     ChatRequest,
     CopyRequest,
@@ -31,16 +32,14 @@ from services.model_server.requests import (
     EmbeddingsRequest,
     EmbedRequest,
     GenerateRequest,
-    R,
     ShowRequest,
-    parse,
+    read_body,
 )
 
 log = structlog.get_logger()
 
 VERSION = "0.12.6"
 """The version of Ollama whose API this is; clients compare it."""
-_MAX_BODY_BYTES = 64 * 1024 * 1024
 
 
 class Api:
@@ -51,23 +50,23 @@ class Api:
 
     async def chat(self, request: Request) -> LiveResponse:
         """POST /api/chat."""
-        body = await _read(request, ChatRequest)
+        body = await read_body(request, ChatRequest)
         whole = whole_chat if body.stream is False else None
         return LiveResponse(chat(self._library, body), whole)
 
     async def generate(self, request: Request) -> LiveResponse:
         """POST /api/generate."""
-        body = await _read(request, GenerateRequest)
+        body = await read_body(request, GenerateRequest)
         whole = whole_completion if body.stream is False else None
         return LiveResponse(complete(self._library, body), whole)
 
     async def embed(self, request: Request) -> Response:
         """POST /api/embed."""
-        return JSONResponse(await embed(self._library, await _read(request, EmbedRequest)))
+        return JSONResponse(await embed(self._library, await read_body(request, EmbedRequest)))
 
     async def embeddings(self, request: Request) -> Response:
         """POST /api/embeddings."""
-        body = await _read(request, EmbeddingsRequest)
+        body = await read_body(request, EmbeddingsRequest)
         return JSONResponse(await embeddings(self._library, body))
 
     async def has_blob(self, request: Request) -> Response:
@@ -90,7 +89,7 @@ class Api:
 
     async def create(self, request: Request) -> LiveResponse:
         """POST /api/create."""
-        body = await _read(request, CreateRequest)
+        body = await read_body(request, CreateRequest)
         whole = (lambda lines: lines[-1]) if body.stream is False else None
         return LiveResponse(self._creation(body), whole)
 
@@ -117,11 +116,13 @@ class Api:
 
     async def show(self, request: Request) -> Response:
         """POST /api/show."""
-        return JSONResponse(await listing.show(self._library, await _read(request, ShowRequest)))
+        return JSONResponse(
+            await listing.show(self._library, await read_body(request, ShowRequest))
+        )
 
     async def copy(self, request: Request) -> Response:
         """POST /api/copy."""
-        body = await _read(request, CopyRequest)
+        body = await read_body(request, CopyRequest)
         await self._library.disk.run(self._copy, body)
         return Response(status_code=200)
 
@@ -131,20 +132,10 @@ class Api:
 
     async def delete(self, request: Request) -> Response:
         """DELETE /api/delete."""
-        opened = await self._library.open((await _read(request, DeleteRequest)).model)
+        opened = await self._library.open((await read_body(request, DeleteRequest)).model)
         await self._library.disk.run(self._library.store.delete, opened.asked)
         await self._library.unload(opened)
         return Response(status_code=200)
-
-
-async def _read(request: Request, kind: type[R]) -> R:
-    """The checked body of a request; BadRequestError where it is wrong or far too long."""
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > _MAX_BODY_BYTES:
-            raise BadRequestError("the request body is too long")
-    return parse(kind, bytes(body))
 
 
 async def _alive(_: Request) -> Response:
@@ -155,14 +146,20 @@ async def _version(_: Request) -> Response:
     return JSONResponse({"version": VERSION})
 
 
-async def _refused(_: Request, error: Exception) -> Response:
-    status = error.status if isinstance(error, ModelServerError) else 500
-    return JSONResponse({"error": str(error)}, status_code=status)
+async def _refused(request: Request, error: Exception) -> Response:
+    known = error if isinstance(error, ModelServerError) else ModelServerError(str(error))
+    return JSONResponse(_framing(request).error(known), status_code=known.status)
 
 
 async def _failed(request: Request, error: Exception) -> Response:
     log.error("request_failed", path=request.url.path, exc_info=error)
-    return JSONResponse({"error": "internal server error"}, status_code=500)
+    told = _framing(request).error(ModelServerError("internal server error"))
+    return JSONResponse(told, status_code=500)
+
+
+def _framing(request: Request) -> Framing:
+    """Clients of OpenAI's API expect errors in its shape."""
+    return EVENTS if request.url.path.startswith("/v1/") else LINES
 
 
 async def _client_gone(request: Request, _: Exception) -> Response:
@@ -188,6 +185,7 @@ def build_app(library: Library) -> Starlette:
         Route("/api/show", api.show, methods=["POST"]),
         Route("/api/copy", api.copy, methods=["POST"]),
         Route("/api/delete", api.delete, methods=["DELETE"]),
+        *OpenAIApi(library).routes(),
     ]
     handlers = {ModelServerError: _refused, ClientDisconnect: _client_gone, Exception: _failed}
     return Starlette(

@@ -6,31 +6,52 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from services.model_server.errors import ModelServerError
+from services.model_server.openai_answers import error_object
 
 log = structlog.get_logger()
 
 Line = dict[str, Any]
 Lines = AsyncIterator[Line]
 _JSON = b"application/json; charset=utf-8"
-_NDJSON = b"application/x-ndjson"
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How lines become a body: what stands before and after each, what ends it, how errors look."""
+
+    content_type: bytes
+    before: bytes
+    after: bytes
+    end: bytes
+    error: Callable[[ModelServerError], Line]
+
+
+LINES = Framing(b"application/x-ndjson", b"", b"\n", b"", lambda error: {"error": str(error)})
+EVENTS = Framing(b"text/event-stream", b"data: ", b"\n\n", b"data: [DONE]\n\n", error_object)
 
 
 class LiveResponse:
     """An ASGI response made of JSON lines.
 
     With `whole`, all lines are made into one object first. A failure before the first line
-    becomes an HTTP error, one after it a last line `{"error": ...}`. When the client goes, the
+    becomes an HTTP error, one after it a last line with the error. When the client goes, the
     lines' iterator is closed, which stops what makes them.
     """
 
-    def __init__(self, lines: Lines, whole: Callable[[list[Line]], Line] | None = None) -> None:
-        self._lines, self._whole = lines, whole
+    def __init__(
+        self,
+        lines: Lines,
+        whole: Callable[[list[Line]], Line] | None = None,
+        framing: Framing = LINES,
+    ) -> None:
+        self._lines, self._whole, self._framing = lines, whole, framing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the end, or until the client is gone."""
@@ -57,28 +78,32 @@ class LiveResponse:
                     return
                 async for line in lines:
                     if not started:
-                        await send(_start(200, _NDJSON))
+                        await send(_start(200, self._framing.content_type))
                         started = True
-                    await send(_body(line, more=True))
-                await send({"type": "http.response.body", "body": b""})
+                    await send(self._framed(line, more=True))
+                await send({"type": "http.response.body", "body": self._framing.end})
             except ModelServerError as error:
-                await _send_error(send, error, started)
+                await self._send_error(send, error, started)
             except Exception:
                 log.exception("request_failed")
-                await _send_error(send, ModelServerError("internal server error"), started)
+                await self._send_error(send, ModelServerError("internal server error"), started)
 
+    async def _send_error(self, send: Send, error: ModelServerError, started: bool) -> None:
+        told = self._framing.error(error)
+        if started:
+            await send(self._framed(told, more=False))
+        else:
+            await send_json(send, error.status, told)
 
-async def _send_error(send: Send, error: ModelServerError, started: bool) -> None:
-    if started:
-        await send(_body({"error": str(error)}, more=False))
-    else:
-        await send_json(send, error.status, {"error": str(error)})
+    def _framed(self, line: Line, *, more: bool) -> Message:
+        data = self._framing.before + _encoded(line) + self._framing.after
+        return {"type": "http.response.body", "body": data, "more_body": more}
 
 
 async def send_json(send: Send, status: int, value: Line) -> None:
     """One JSON object as the whole response."""
     await send(_start(status, _JSON))
-    await send(_body(value, more=False))
+    await send({"type": "http.response.body", "body": _encoded(value) + b"\n"})
 
 
 async def _disconnected(receive: Receive) -> None:
@@ -91,6 +116,5 @@ def _start(status: int, kind: bytes) -> Message:
     return {"type": "http.response.start", "status": status, "headers": headers}
 
 
-def _body(line: Line, *, more: bool) -> Message:
-    data = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-    return {"type": "http.response.body", "body": data, "more_body": more}
+def _encoded(line: Line) -> bytes:
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode()

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any, Literal, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
 
 from services.model_server.errors import BadRequestError
 
 R = TypeVar("R", bound=BaseModel)
+_MAX_BODY_BYTES = 64 * 1024 * 1024
+
 KeepAlive = float | str | None
 Format = dict[str, Any] | Literal["", "json"] | None
 
@@ -120,6 +123,16 @@ class CopyRequest(BaseModel):
 
     source: str
     destination: str
+
+
+async def read_body(request: Request, kind: type[R]) -> R:
+    """The checked body of a request; BadRequestError where it is wrong or far too long."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _MAX_BODY_BYTES:
+            raise BadRequestError("the request body is too long")
+    return parse(kind, bytes(body))
 
 
 def parse(kind: type[R], body: bytes) -> R:
