@@ -37,8 +37,12 @@ class Row:
 
     @property
     def is_duplicate(self) -> bool:
-        """Whether another row stands for this one, or an earlier request stored it."""
-        return self.kept_as != ""
+        """Whether another row stands for this one.
+
+        Its own, kept by a first attempt, does not count: a retry after a crash gets the answer
+        that the first attempt would have given.
+        """
+        return self.kept_as not in ("", self.id)
 
 
 def rows_of(batches: Iterable[Batch]) -> list[Row]:
@@ -57,6 +61,9 @@ def distinct(rows: Iterable[Row], kept: Kept) -> list[Row]:
         key = (row.draft.level, row.content_hash)
         if row.id in ids:
             row.kept_as = row.id
+            # Its equals in this batch stand behind it as before, even where it was kept at
+            # another time than this retry arrives, and so under another hash.
+            hashes.setdefault(key, row.id)
         elif key in hashes:
             row.kept_as = hashes[key]
         else:

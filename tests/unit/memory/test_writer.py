@@ -47,6 +47,15 @@ async def test_a_retry_without_a_time_doubles_nothing(store, writer: Writer) -> 
     assert await store.counts() == [NamespaceCount("people", 2, 0)]
 
 
+async def test_a_retry_gets_what_its_lost_answer_said(store, writer: Writer) -> None:
+    yes, no = (replace(episode(text), created_at=None) for text in ("yes", "no"))
+    request_id = _id()
+    first = await _append(writer, yes, no, yes, request_id=request_id)
+    assert await _append(writer, yes, no, yes, request_id=request_id) == first
+    assert first.duplicate_count == 1
+    assert await store.counts() == [NamespaceCount("people", 2, 0)]
+
+
 async def test_episodes_after_a_summary_stand_under_it(store, writer: Writer) -> None:
     (summary_id,) = (await _append(writer, summary("s"))).ids
     (episode_id,) = (await _append(writer, episode("later"))).ids
