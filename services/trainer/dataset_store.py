@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -43,10 +44,11 @@ class DatasetStore:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._putting = threading.Lock()
 
     async def put(self, dataset: GoldenDataset) -> DatasetCard:
         """Writes a dataset; one that is there already is left as it is."""
-        return await asyncio.to_thread(self._put, dataset)
+        return await asyncio.to_thread(self._put_alone, dataset)
 
     async def card(self, dataset_id: str) -> DatasetCard:
         """The card of a dataset; NotFound, or DataLoss where it is damaged."""
@@ -62,6 +64,11 @@ class DatasetStore:
         card = await self.card(dataset_id)
         await asyncio.to_thread(self._rows, card, "train.jsonl")
         return self._directory / dataset_id / "train.jsonl"
+
+    def _put_alone(self, dataset: GoldenDataset) -> DatasetCard:
+        # The same examples give the same place: two who build them at once must not both write it.
+        with self._putting:
+            return self._put(dataset)
 
     def _put(self, dataset: GoldenDataset) -> DatasetCard:
         sha256 = dataset.sha256

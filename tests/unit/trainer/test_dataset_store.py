@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,13 @@ async def test_a_half_written_dataset_is_written_again(tmp_path: Path) -> None:
     (tmp_path / DATASET.sha256[:16] / "train.jsonl").write_text("half")
     card = await DatasetStore(tmp_path).put(DATASET)
     assert await DatasetStore(tmp_path).heldout(card.id) == list(DATASET.heldout)
+
+
+async def test_two_who_put_the_same_at_once_get_the_same(tmp_path: Path) -> None:
+    store = DatasetStore(tmp_path)
+    cards = await asyncio.gather(*(store.put(DATASET) for _ in range(8)))
+    assert all(card == cards[0] for card in cards)
+    assert await store.heldout(cards[0].id) == list(DATASET.heldout)
 
 
 @pytest.mark.parametrize("file", ["train.jsonl", "heldout.jsonl"])
