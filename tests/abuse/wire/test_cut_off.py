@@ -34,6 +34,9 @@ BROKEN = (
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 50,  # a TLS hello
 )
 LEASES = ("AcquireGpuLease",)
+# What gRPC's own client says, once in some thousand times, where the time of a stream is over
+# while it writes; it does so with any server.
+RACED = (grpc.StatusCode.INTERNAL, "Internal error from Core")
 
 
 @pytest.mark.parametrize("service", list(PACKAGES))
@@ -55,7 +58,8 @@ async def test_deadlines_of_a_few_milliseconds(stack, service):
         for milliseconds in (0.1, 1, 2, 5):
             payload = VALID[service][method.name]().SerializeToString()
             outcome = await wire.send(method, [payload], timeout=milliseconds / 1000)
-            if outcome.code is not grpc.StatusCode.DEADLINE_EXCEEDED:
+            late = outcome.code is grpc.StatusCode.DEADLINE_EXCEEDED
+            if not late and (outcome.code, outcome.message) != RACED:
                 outcome.check_typed()
     await wire.channel.close()
     assert await is_serving(stack.addresses[service])
