@@ -95,8 +95,9 @@ class LancedbStore:
 
     async def forget(self, selection: Selection) -> int:
         """See Store.forget."""
-        result = await self._commit(lambda: self._table.delete(lance_filters.selected(selection)))
+        # First, since a retry after a crash between the two finds nothing more to forget.
         await self._orphan(selection)
+        result = await self._commit(lambda: self._table.delete(lance_filters.selected(selection)))
         return int(result.num_deleted_rows)
 
     async def members(self, selection: Selection) -> Sequence[tuple[str, str]]:
@@ -188,7 +189,7 @@ class LancedbStore:
             )
 
     async def _orphan(self, selection: Selection) -> None:
-        """Takes the parent from episodes whose summary is gone."""
+        """Takes the parent from episodes whose summary goes."""
         below = col("namespace") == lit(selection.namespace)
         below = below & col("parent_id").isin(list(selection.ids))
         if selection.ids and (await self._rows(below, ["id"])).num_rows:

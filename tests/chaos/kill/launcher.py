@@ -2,21 +2,21 @@
 
 BATOS_KILL_MODULE names the service's module, BATOS_KILL_FILE a file. While that file exists, its
 number says how many points are passed by before the process ends by SIGKILL. Points lie right
-before and right after each commit to SQLite, and each change of Memory's table.
+before and right after each commit to SQLite, and each one of Memory's table: a method of the store
+may make several.
 """
 
 import os
 import runpy
 import signal
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from shared.sqlite import Database
 
 FILE = Path(os.environ["BATOS_KILL_FILE"])
-TABLE_CHANGES = ("append", "set_parent", "forget")
 
 
 def point() -> None:
@@ -46,21 +46,18 @@ def at_commits() -> None:
 
 
 def at_table_changes() -> None:
-    """Points around each change of the LanceDB table."""
+    """Points around each commit of the LanceDB table."""
     from services.memory.lancedb_store import LancedbStore
 
-    for name in TABLE_CHANGES:
-        setattr(LancedbStore, name, _surrounded(getattr(LancedbStore, name)))
+    commit = LancedbStore._commit
 
-
-def _surrounded(change: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     async def surrounded(*args: Any) -> Any:
         point()
-        result = await change(*args)
+        result = await commit(*args)
         point()
         return result
 
-    return surrounded
+    LancedbStore._commit = surrounded  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

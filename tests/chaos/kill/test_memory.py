@@ -43,11 +43,15 @@ async def counts(stub, namespace: str) -> tuple[int, int]:
 async def test_episodes(memory, stub):
     async def make():
         ident = request_id()
-        return batch([f"{ident} {n}" for n in range(3)], namespace=ident)
+        request = batch([f"{ident} {n}" for n in range(3)], namespace=ident)
+        for _ in range(2):  # twice the same, at no given time: it is kept once
+            request.episodes.add(soma="somas/1", speaker="user", text="Yes.")
+        return request
 
     async def check(request, answer):
-        assert await counts(stub, request.namespace) == (3, 0)
-        assert len(set(answer.ids)) == 3
+        assert await counts(stub, request.namespace) == (4, 0)
+        assert len(set(answer.ids)) == 4
+        assert answer.duplicate_count == 1
 
     await killed_everywhere(memory, make, lambda r: ingest(stub, r), check, points=4)
 
@@ -81,3 +85,23 @@ async def test_forgetting(memory, stub):
         assert (answer.forgotten_count, answer.purged) == (2, False)
 
     await killed_everywhere(memory, make, stub.Forget, check, points=6)
+
+
+async def test_forgetting_a_summary(memory, stub):
+    async def make():
+        ident = request_id()
+        await ingest(stub, batch(["One.", "Two."], namespace=ident, soma="somas/1"))
+        summary = pb.CreateSummaryRequest(
+            request_id=request_id(), namespace=ident, soma="somas/1", text="About it all."
+        )
+        gone = (await stub.CreateSummary(summary)).summary.id
+        return pb.ForgetRequest(request_id=ident, namespace=ident, ids=pb.RecordIds(ids=[gone]))
+
+    async def check(request, answer):
+        assert await counts(stub, request.namespace) == (2, 0)
+        assert answer.forgotten_count == 1
+        search = pb.SearchRequest(namespace=request.namespace, query="One Two")
+        hits = (await stub.Search(search)).hits
+        assert {hit.record.parent_id for hit in hits} == {""}
+
+    await killed_everywhere(memory, make, stub.Forget, check, points=8)
