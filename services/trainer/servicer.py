@@ -98,12 +98,15 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     ) -> pb.CancelTrainingRunResponse:
         """Ends a run; a repeated request gets the run as it stands, which is its end."""
         run_id = parse(request.name, "trainingRuns")
+        # What a run has come to never changes, so its name is answer enough to keep.
+        kept = pb.CancelTrainingRunResponse(training_run=pb.TrainingRun(name=request.name))
         async with self._ledger.alone(request):
             run = await self._parts.runs.get(run_id)
             first = await self._ledger.replay(request, pb.CancelTrainingRunResponse)
-            if not first and not run.state.ended:
-                asked = pb.CancelTrainingRunResponse(training_run=run_message(run))
-                run = await self._scheduler.cancel(run_id, lambda c: record(c, request, asked))
+            if not run.state.ended:  # after a crash this may be so for a repetition as well
+                run = await self._scheduler.cancel(run_id, lambda c: record(c, request, kept))
+            elif first is None:
+                await self._ledger.keep(request, kept)
             return pb.CancelTrainingRunResponse(training_run=run_message(run))
 
     async def _first_run(self, request: pb.StartTrainingRunRequest) -> TrainingRun | None:

@@ -115,10 +115,11 @@ class SqliteRuns:
         return [_run(row["document"]) for row in rows]
 
     async def oldest_open(self) -> TrainingRun | None:
-        """The run that has waited longest and has not ended."""
+        """The run that has waited longest and has not ended; first of all those that shall end."""
         row = await self._database.read(
             lambda c: c.execute(
-                "SELECT document FROM training_runs WHERE ended = 0 ORDER BY id LIMIT 1"
+                "SELECT document FROM training_runs WHERE ended = 0 "
+                "ORDER BY cancelling DESC, id LIMIT 1"
             ).fetchone()
         )
         return _run(row["document"]) if row else None

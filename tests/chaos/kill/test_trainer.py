@@ -99,22 +99,46 @@ async def test_beginning_a_run(trainer, stub):
     await killed_everywhere(trainer, make, named, check, points=2)
 
 
+async def begun(stub) -> str:
+    request = pb.StartTrainingRunRequest(request_id=fresh(), persona="BRICK")
+    return (await stub.StartTrainingRun(request)).training_run.name
+
+
+async def waits_for_the_gpu(stub, name: str) -> None:
+    async with asyncio.timeout(30):
+        async for response in stub.WatchTrainingRun(pb.WatchTrainingRunRequest(name=name)):
+            if response.event.state == pb.TRAINING_STATE_WAITING_FOR_GPU:
+                return
+
+
+async def ended_once(stub, request, answer) -> None:
+    assert answer.training_run.state == pb.TRAINING_STATE_CANCELLED
+    watch = stub.WatchTrainingRun(pb.WatchTrainingRunRequest(name=request.name))
+    async with asyncio.timeout(30):
+        states = [r.event.state async for r in watch]
+    assert states.count(pb.TRAINING_STATE_CANCELLED) == 1
+    assert states[-1] == pb.TRAINING_STATE_CANCELLED
+
+
 async def test_stopping_a_run(trainer, stub):
     async def make():
-        request = pb.StartTrainingRunRequest(request_id=fresh(), persona="BRICK")
-        name = (await stub.StartTrainingRun(request)).training_run.name
-        watch = stub.WatchTrainingRun(pb.WatchTrainingRunRequest(name=name))
-        async with asyncio.timeout(30):
-            async for response in watch:
-                if response.event.state == pb.TRAINING_STATE_WAITING_FOR_GPU:
-                    break
+        name = await begun(stub)
+        await waits_for_the_gpu(stub, name)
         return pb.CancelTrainingRunRequest(request_id=fresh(), name=name)
 
     async def check(request, answer):
-        assert answer.training_run.state == pb.TRAINING_STATE_CANCELLED
-        watch = stub.WatchTrainingRun(pb.WatchTrainingRunRequest(name=request.name))
-        states = [r.event.state async for r in watch]
-        assert states.count(pb.TRAINING_STATE_CANCELLED) == 1
-        assert states[-1] == pb.TRAINING_STATE_CANCELLED
+        await ended_once(stub, request, answer)
 
     await killed_everywhere(trainer, make, stub.CancelTrainingRun, check, points=4)
+
+
+async def test_stopping_a_run_whose_turn_has_not_come(trainer, stub):
+    await waits_for_the_gpu(stub, await begun(stub))
+
+    async def make():
+        return pb.CancelTrainingRunRequest(request_id=fresh(), name=await begun(stub))
+
+    async def check(request, answer):
+        await ended_once(stub, request, answer)
+
+    await killed_everywhere(trainer, make, stub.CancelTrainingRun, check, points=2)

@@ -97,6 +97,15 @@ async def test_a_wish_to_cancel_outlives_a_restart(runs: SqliteRuns) -> None:
     assert await runs.cancelling("0001")
 
 
+async def test_runs_that_shall_end_need_not_wait_for_their_turn(runs: SqliteRuns) -> None:
+    for number in range(1, 4):
+        await runs.add(run(number), lambda c: None)
+    await runs.ask_to_cancel("0003", lambda c: None)
+    first = await runs.oldest_open()
+    assert first is not None
+    assert first.id == "0003"
+
+
 def test_states_have_one_way() -> None:
     with pytest.raises(FailedPrecondition):
         run(1).moved_to(TrainingState.SWAPPING)
