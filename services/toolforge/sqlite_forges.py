@@ -101,10 +101,12 @@ class SqliteForges:
         return await self._while_live(forge_id, write, 0)
 
     async def note_model(self, forge_id: str, model: str) -> None:
-        """Says which model drafts."""
-        await self._database.write(
-            lambda c: c.execute("UPDATE forges SET model = ? WHERE id = ?", (model, forge_id))
-        )
+        """Says which model drafts; nothing where the forge has ended."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("UPDATE forges SET model = ? WHERE id = ?", (model, forge_id))
+
+        await self._while_live(forge_id, write, None)
 
     async def add_attempt(self, forge_id: str, attempt: Attempt) -> None:
         """Keeps an attempt that did not pass; nothing where the forge has ended."""

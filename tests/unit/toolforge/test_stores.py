@@ -128,12 +128,15 @@ async def test_an_ended_forge_changes_no_more(
 ) -> None:
     forge_id = await kept_forge(forges)
     assert await forges.cancel(forge_id, nothing)
+    cancelled = await forges.get(forge_id)
+    await forges.note_model(forge_id, "brick:1")
     assert await forges.begin(forge_id) == 0
     await forges.add_attempt(forge_id, FAILED)
     assert not await forges.succeed(forge_id, PASSED, tool())
     assert not await forges.fail(forge_id, "too late", "LATE")
     assert not await forges.cancel(forge_id, nothing)
-    assert (await forges.get(forge_id)).state is State.CANCELLED
+    assert await forges.get(forge_id) == cancelled
+    assert cancelled.state is State.CANCELLED
     assert await registry.page("", 10) == []
     assert len(await forges.events(forge_id, 0)) == 2
 
