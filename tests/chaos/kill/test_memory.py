@@ -7,6 +7,7 @@ import pytest
 from batos.memory.v1 import memory_pb2 as pb
 from batos.memory.v1.memory_pb2_grpc import MemoryServiceStub
 
+from tests.chaos.kill.load import Load, killed_under_load
 from tests.chaos.kill.victim import Victim, killed_everywhere, victim
 from tests.integration.memory.memory_process import batch, request_id
 
@@ -53,7 +54,9 @@ async def test_episodes(memory, stub):
         assert len(set(answer.ids)) == 4
         assert answer.duplicate_count == 1
 
-    await killed_everywhere(memory, make, lambda r: ingest(stub, r), check, points=4)
+    await killed_everywhere(
+        memory, "CreateEpisodes", make, lambda r: ingest(stub, r), check, points=4
+    )
 
 
 async def test_a_summary(memory, stub):
@@ -70,7 +73,7 @@ async def test_a_summary(memory, stub):
         hits = (await stub.Search(search)).hits
         assert {hit.record.parent_id for hit in hits} == {answer.summary.id}
 
-    await killed_everywhere(memory, make, stub.CreateSummary, check, points=6)
+    await killed_everywhere(memory, "CreateSummary", make, stub.CreateSummary, check, points=6)
 
 
 async def test_forgetting(memory, stub):
@@ -84,7 +87,7 @@ async def test_forgetting(memory, stub):
         assert await counts(stub, request.namespace) == (1, 0)
         assert (answer.forgotten_count, answer.purged) == (2, False)
 
-    await killed_everywhere(memory, make, stub.Forget, check, points=6)
+    await killed_everywhere(memory, "Forget", make, stub.Forget, check, points=6)
 
 
 async def test_forgetting_a_summary(memory, stub):
@@ -104,4 +107,27 @@ async def test_forgetting_a_summary(memory, stub):
         hits = (await stub.Search(search)).hits
         assert {hit.record.parent_id for hit in hits} == {""}
 
-    await killed_everywhere(memory, make, stub.Forget, check, points=8)
+    await killed_everywhere(memory, "Forget", make, stub.Forget, check, points=8)
+
+
+async def test_under_load(memory, stub):
+    namespaces: list[str] = []
+
+    async def caller(load: Load) -> None:
+        namespace = request_id()
+        for number in range(4):
+            soma = f"somas/{number}"
+            await load.ask(
+                lambda r: ingest(stub, r), batch(["One.", "Two."], namespace=namespace, soma=soma)
+            )
+            summary = pb.CreateSummaryRequest(
+                request_id=request_id(), namespace=namespace, soma=soma, text=f"All of {number}."
+            )
+            await load.ask(stub.CreateSummary, summary)
+            forget = pb.ForgetRequest(request_id=request_id(), namespace=namespace, soma=soma)
+            if number % 2:
+                assert (await load.ask(stub.Forget, forget)).forgotten_count == 3
+        namespaces.append(namespace)
+
+    await killed_under_load(memory, [caller] * 4, total=40, seed=1)
+    assert [await counts(stub, namespace) for namespace in namespaces] == [(4, 2)] * 4

@@ -84,7 +84,9 @@ async def test_a_turn(supervisor, stub):
         assert list(soma.turns) == [finished.turn]
         assert (await events(stub))[pb.EVENT_KIND_TURN_FINISHED, soma.name] == 1
 
-    await killed_everywhere(supervisor, make, lambda r: converse(stub, r), check, points=2)
+    await killed_everywhere(
+        supervisor, "Converse", make, lambda r: converse(stub, r), check, points=2
+    )
     somas = (await stub.ListSomas(pb.ListSomasRequest())).somas
     told = await events(stub)
     assert {s.name for s in somas} == {name for kind, name in told}
@@ -101,7 +103,7 @@ async def test_a_rating(supervisor, stub):
         assert answer.turn.rating == pb.RATING_GOOD
         assert (await events(stub))[pb.EVENT_KIND_SOMA_GRADED, request.soma] == 1
 
-    await killed_everywhere(supervisor, make, stub.RateSoma, check, points=2)
+    await killed_everywhere(supervisor, "RateSoma", make, stub.RateSoma, check, points=2)
 
 
 async def test_a_correction(supervisor, stub):
@@ -114,7 +116,7 @@ async def test_a_correction(supervisor, stub):
         assert soma.turns[0].correction == "Good day."
         assert (await events(stub))[pb.EVENT_KIND_SOMA_GRADED, request.soma] == 1
 
-    await killed_everywhere(supervisor, make, stub.CorrectSoma, check, points=2)
+    await killed_everywhere(supervisor, "CorrectSoma", make, stub.CorrectSoma, check, points=2)
 
 
 async def test_claiming_the_gpu(supervisor, stub):
@@ -131,7 +133,9 @@ async def test_claiming_the_gpu(supervisor, stub):
         standing = await stub.GetPersona(pb.GetPersonaRequest())
         assert standing.serving_state == pb.SERVING_STATE_TRAINING
 
-    await killed_everywhere(supervisor, make, stub.AcquireGpuLease, check, points=4)
+    await killed_everywhere(
+        supervisor, "AcquireGpuLease", make, stub.AcquireGpuLease, check, points=4
+    )
 
 
 async def test_renewing(supervisor, stub):
@@ -143,7 +147,7 @@ async def test_renewing(supervisor, stub):
     async def check(request, answer):
         assert answer.lease == held
 
-    await killed_everywhere(supervisor, make, stub.RenewGpuLease, check, points=2)
+    await killed_everywhere(supervisor, "RenewGpuLease", make, stub.RenewGpuLease, check, points=2)
 
 
 async def test_giving_the_gpu_back(supervisor, stub):
@@ -159,7 +163,9 @@ async def test_giving_the_gpu_back(supervisor, stub):
             await stub.RenewGpuLease(stale)
         assert from_rpc_error(caught.value).reason == "STALE_FENCING_TOKEN"
 
-    await killed_everywhere(supervisor, make, stub.ReleaseGpuLease, check, points=4)
+    await killed_everywhere(
+        supervisor, "ReleaseGpuLease", make, stub.ReleaseGpuLease, check, points=4
+    )
 
 
 async def test_a_swap(supervisor, stub, backend):
@@ -178,7 +184,9 @@ async def test_a_swap(supervisor, stub, backend):
         standing = await stub.GetPersona(pb.GetPersonaRequest())
         assert standing.serving_state == pb.SERVING_STATE_SERVING
 
-    await killed_everywhere(supervisor, make, stub.ReportModelSwap, check, points=4)
+    await killed_everywhere(
+        supervisor, "ReportModelSwap", make, stub.ReportModelSwap, check, points=4
+    )
 
 
 async def test_a_rollback(supervisor, stub):
@@ -194,4 +202,6 @@ async def test_a_rollback(supervisor, stub):
         assert answer.persona.model.generation == before[-1] + 1
         assert await generation(stub) == before[-1] + 1
 
-    await killed_everywhere(supervisor, make, stub.RollBackPersona, check, points=2)
+    await killed_everywhere(
+        supervisor, "RollBackPersona", make, stub.RollBackPersona, check, points=2
+    )

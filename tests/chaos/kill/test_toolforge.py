@@ -10,6 +10,7 @@ from batos.toolforge.v1 import toolforge_pb2 as pb
 from batos.toolforge.v1.toolforge_pb2_grpc import ToolForgeServiceStub
 
 from deploy.local import LocalStack
+from tests.chaos.kill.load import Load, killed_under_load
 from tests.chaos.kill.victim import Victim, killed_everywhere, victim
 from tests.integration.supervisor.client import fresh
 
@@ -67,22 +68,25 @@ async def forges_of(stub, name: str) -> list[pb.Forge]:
     return [forge for forge in forges if forge.spec.name == name]
 
 
+async def begun(stub, request: pb.StartForgeRequest) -> pb.StartForgeResponse:
+    """Its name: how it stands may change from one answer to the next."""
+    answer = await stub.StartForge(request)
+    return pb.StartForgeResponse(forge=pb.Forge(name=answer.forge.name))
+
+
 async def test_beginning_a_forge(toolforge, stub):
     async def make():
         return pb.StartForgeRequest(
             request_id=fresh(), spec=spec(f"forged_{fresh().replace('-', '')}"), attempt_limit=1
         )
 
-    async def named(request):
-        """Its name: how it stands may change from one answer to the next."""
-        answer = await stub.StartForge(request)
-        return pb.StartForgeResponse(forge=pb.Forge(name=answer.forge.name))
-
     async def check(request, answer):
         (forge,) = await forges_of(stub, request.spec.name)
         assert forge.name == answer.forge.name
 
-    await killed_everywhere(toolforge, make, named, check, points=2)
+    await killed_everywhere(
+        toolforge, "StartForge", make, lambda r: begun(stub, r), check, points=2
+    )
 
 
 async def test_stopping_a_forge(toolforge, stub):
@@ -101,7 +105,7 @@ async def test_stopping_a_forge(toolforge, stub):
         ends = [r.event.state async for r in watch if r.event.state != pb.FORGE_STATE_RUNNING]
         assert ends == [pb.FORGE_STATE_QUEUED, pb.FORGE_STATE_CANCELLED]
 
-    await killed_everywhere(toolforge, make, stub.CancelForge, check, points=2)
+    await killed_everywhere(toolforge, "CancelForge", make, stub.CancelForge, check, points=2)
 
 
 async def test_registering_a_tool(toolforge, stub):
@@ -115,7 +119,7 @@ async def test_registering_a_tool(toolforge, stub):
         names = [r.trajectory.source_name async for r in exported]
         assert names.count(answer.tool.name) == 1
 
-    await killed_everywhere(toolforge, make, stub.RegisterTool, check, points=2)
+    await killed_everywhere(toolforge, "RegisterTool", make, stub.RegisterTool, check, points=2)
 
 
 async def test_running_a_tool(toolforge, stub):
@@ -130,4 +134,31 @@ async def test_running_a_tool(toolforge, stub):
     async def check(request, answer):
         assert (answer.outcome, answer.value_json) == (pb.INVOCATION_OUTCOME_OK, "42")
 
-    await killed_everywhere(toolforge, make, stub.InvokeTool, check, points=2)
+    await killed_everywhere(toolforge, "InvokeTool", make, stub.InvokeTool, check, points=2)
+
+
+async def test_under_load(toolforge, stub):
+    versions: list[str] = []
+
+    async def caller(load: Load) -> None:
+        for _ in range(3):
+            tool = (await load.ask(stub.RegisterTool, registration())).tool
+            versions.append(tool.version)
+            invocation = pb.InvokeToolRequest(
+                request_id=fresh(), name=tool.name, arguments_json='{"n": 21}'
+            )
+            assert (await load.ask(stub.InvokeTool, invocation)).value_json == "42"
+            start = pb.StartForgeRequest(
+                request_id=fresh(), spec=spec(f"forged_{len(versions)}"), attempt_limit=1
+            )
+            forge = (await load.ask(lambda r: begun(stub, r), start)).forge
+            stop = pb.CancelForgeRequest(request_id=fresh(), name=forge.name)
+            stopped = (await load.ask(stub.CancelForge, stop)).forge
+            assert stopped.state == pb.FORGE_STATE_CANCELLED
+
+    await killed_under_load(toolforge, [caller] * 3, total=36, seed=2)
+    tools = (await stub.ListTools(pb.ListToolsRequest(page_size=500))).tools
+    assert sorted(tool.version for tool in tools) == sorted(versions)
+    assert len((await stub.ListForges(pb.ListForgesRequest(page_size=500))).forges) == 9
+    exported = stub.ExportTrajectories(pb.ExportTrajectoriesRequest())
+    assert len([response async for response in exported]) == 9

@@ -14,6 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from deploy.local import LocalStack
 from shared.channel import open_channel
+from tests.chaos.kill.load import Load, killed_under_load
 from tests.chaos.kill.test_toolforge import registration
 from tests.chaos.kill.victim import Victim, killed_everywhere, victim
 from tests.integration.supervisor.client import fresh
@@ -75,7 +76,13 @@ async def test_building_a_dataset(trainer, stub):
         dataset = answer.dataset
         assert dataset.train_count + dataset.heldout_count + dataset.duplicate_count == TOOLS
 
-    await killed_everywhere(trainer, make, stub.BuildDataset, check, points=2)
+    await killed_everywhere(trainer, "BuildDataset", make, stub.BuildDataset, check, points=2)
+
+
+async def named(stub, request: pb.StartTrainingRunRequest) -> pb.StartTrainingRunResponse:
+    """Its name: how it stands may change from one answer to the next."""
+    name = (await stub.StartTrainingRun(request)).training_run.name
+    return pb.StartTrainingRunResponse(training_run=pb.TrainingRun(name=name))
 
 
 async def test_beginning_a_run(trainer, stub):
@@ -85,18 +92,13 @@ async def test_beginning_a_run(trainer, stub):
         before.update(run.name for run in await runs(stub))
         return pb.StartTrainingRunRequest(request_id=fresh(), persona="BRICK")
 
-    async def named(request):
-        """Its name: how it stands may change from one answer to the next."""
-        answer = await stub.StartTrainingRun(request)
-        return pb.StartTrainingRunResponse(
-            training_run=pb.TrainingRun(name=answer.training_run.name)
-        )
-
     async def check(request, answer):
         assert {run.name for run in await runs(stub)} - before == {answer.training_run.name}
         await stop(stub, answer.training_run.name)
 
-    await killed_everywhere(trainer, make, named, check, points=2)
+    await killed_everywhere(
+        trainer, "StartTrainingRun", make, lambda r: named(stub, r), check, points=2
+    )
 
 
 async def begun(stub) -> str:
@@ -129,7 +131,9 @@ async def test_stopping_a_run(trainer, stub):
     async def check(request, answer):
         await ended_once(stub, request, answer)
 
-    await killed_everywhere(trainer, make, stub.CancelTrainingRun, check, points=4)
+    await killed_everywhere(
+        trainer, "CancelTrainingRun", make, stub.CancelTrainingRun, check, points=4
+    )
 
 
 async def test_stopping_a_run_whose_turn_has_not_come(trainer, stub):
@@ -141,4 +145,26 @@ async def test_stopping_a_run_whose_turn_has_not_come(trainer, stub):
     async def check(request, answer):
         await ended_once(stub, request, answer)
 
-    await killed_everywhere(trainer, make, stub.CancelTrainingRun, check, points=2)
+    await killed_everywhere(
+        trainer, "CancelTrainingRun", make, stub.CancelTrainingRun, check, points=2
+    )
+
+
+async def test_under_load(trainer, stub):
+    names: list[str] = []
+
+    async def caller(load: Load) -> None:
+        for _ in range(4):
+            build = pb.BuildDatasetRequest(request_id=fresh(), persona="BRICK")
+            dataset = (await load.ask(stub.BuildDataset, build)).dataset
+            start = pb.StartTrainingRunRequest(
+                request_id=fresh(), persona="BRICK", dataset=dataset.name
+            )
+            name = (await load.ask(lambda r: named(stub, r), start)).training_run.name
+            names.append(name)
+            stop = pb.CancelTrainingRunRequest(request_id=fresh(), name=name)
+            stopped = (await load.ask(stub.CancelTrainingRun, stop)).training_run
+            assert stopped.state == pb.TRAINING_STATE_CANCELLED
+
+    await killed_under_load(trainer, [caller] * 3, total=36, seed=3)
+    assert sorted(run.name for run in await runs(stub)) == sorted(names)

@@ -54,6 +54,11 @@ class Victim:
         await self.channel.close()
         await self._process.kill()
 
+    async def kill(self) -> None:
+        """Now, wherever it stands; then starts it again."""
+        await self._process.kill()
+        await self.start()
+
     async def kill_at(self, point: int) -> None:
         """From now on, after so many points were passed by."""
         await asyncio.to_thread(self._file.write_text, str(point))
@@ -86,6 +91,7 @@ async def victim(name: str, directory: Path, **settings: str) -> AsyncIterator[V
 
 async def killed_everywhere(
     service: Victim,
+    mutation: str,
     make: Callable[[], Awaitable[Any]],
     call: Callable[[Any], Awaitable[A]],
     check: Callable[[Any, A], Awaitable[None]],
@@ -94,14 +100,17 @@ async def killed_everywhere(
 ) -> None:
     """Kills the service at each point of a mutation in turn, and repeats the request afterwards.
 
+    The completeness check reads which mutations are named here.
+
     `make` makes a fresh request, `call` sends it, `check` looks whether its effect is there once.
     The repetition gets the first answer, where there was one, and then always the same. At least
     `points` points must be found.
     """
     for point in range(MOST_POINTS):
         request = await make()
+        assert request.DESCRIPTOR.name == f"{mutation}Request"
         await service.kill_at(point)
-        first = await _answered(call(request))
+        first = await answered(call(request))
         killed = await service.recover()
         second = await call(request)
         assert first is None or second == first, (point, first, second)
@@ -114,8 +123,8 @@ async def killed_everywhere(
     raise AssertionError(f"more than {MOST_POINTS} points")
 
 
-async def _answered(answer: Awaitable[A]) -> A | None:
-    """The answer; None where the call was cut off."""
+async def answered(answer: Awaitable[A]) -> A | None:
+    """The answer; None where the call was cut off, or the service is not there."""
     try:
         return await answer
     except grpc.aio.AioRpcError as error:
