@@ -25,6 +25,7 @@ from services.trainer.model_export import export
 from services.trainer.progress import Progress
 from services.trainer.rows import Row, read_rows, sample_rows
 from services.trainer.training_job import TrainingJob
+from shared.half_precision import bfloat16_is_fast
 
 _LINEAR_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 _log = logging.getLogger(__name__)
@@ -134,7 +135,7 @@ def _config(job: TrainingJob) -> SFTConfig:
         dataset_kwargs={"skip_prepare_dataset": True},
         gradient_checkpointing=torch.cuda.is_available(),  # on a CPU it only costs time
         use_cpu=not torch.cuda.is_available(),
-        bf16=True,
+        bf16=bfloat16_is_fast(),
         dataloader_pin_memory=torch.cuda.is_available(),
         logging_steps=1,
         save_strategy="steps",

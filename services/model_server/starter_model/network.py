@@ -10,6 +10,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from services.model_server.starter_model import copying
 from services.model_server.starter_model.batch import Batch
+from services.model_server.starter_model.muon import Muon
 from services.model_server.starter_model.vocabulary import CONTEXT
 
 MUON_RATE = 0.008
@@ -58,15 +59,12 @@ def build(shape: Shape, end: int, pad: int) -> LlamaForCausalLM:
 def optimisers(network: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
     """Return Muon over most matrices and AdamW over all else, each group with its full rate.
 
-    Muon: Jordan et al. 2024; its rate is matched to AdamW's as in Moonlight (2025). The two
-    attention layers that copy are left to a slow AdamW.
+    The two attention layers that copy are left to a slow AdamW.
     """
     groups: dict[str, list[Parameter]] = {"muon": [], "adam": [], "copying": [], "embedding": []}
     for name, parameter in network.named_parameters():
         groups[_group(name)].append(parameter)
-    muon = torch.optim.Muon(
-        groups["muon"], lr=MUON_RATE, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"
-    )
+    muon = Muon(groups["muon"], lr=MUON_RATE, weight_decay=0.1)
     rates = {"adam": ADAM_RATE, "copying": COPYING_RATE, "embedding": EMBEDDING_RATE}
     parts = [{"params": groups[name], "lr": rate} for name, rate in rates.items()]
     adam = torch.optim.AdamW(parts, betas=(0.9, 0.98), weight_decay=0.0)

@@ -15,6 +15,7 @@ from services.model_server.starter_model import checkpoint, prepared, vocabulary
 from services.model_server.starter_model import network as net
 from services.model_server.starter_model.batch import Batch
 from services.model_server.starter_model.plan import Plan, parse
+from shared.half_precision import bfloat16_is_fast
 from shared.process import die_with_parent
 
 CHECKPOINT = 100  # steps
@@ -28,7 +29,7 @@ def step_of(
     """Take one step at a share of the full rates, with all workers; return this worker's loss."""
     device = next(network.parameters()).device
     batch = Batch(batch.ids.to(device), batch.weights.to(device))
-    with torch.autocast(device.type, dtype=torch.bfloat16):
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bfloat16_is_fast()):
         loss = net.loss_of(network, batch)
     loss.backward()
     share(network)
@@ -92,7 +93,7 @@ def begun(plan: Plan, size: int) -> LlamaForCausalLM:
     """Return the network to train, fresh or from the plan's folder, with `size` tokens."""
     network = net.build(net.Shape(vocabulary=size), vocabulary.END_ID, vocabulary.PAD_ID)
     if plan.begin:
-        network.load_state_dict(LlamaForCausalLM.from_pretrained(plan.begin).state_dict())
+        network.load_state_dict(checkpoint.trained(plan.begin).state_dict())
     return network.to("cuda" if torch.cuda.is_available() else "cpu")
 
 

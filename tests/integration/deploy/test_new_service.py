@@ -46,7 +46,8 @@ async def main():
             process.kill(); process.wait()
             process = start()
             await up(address)
-            assert [await stub.Sign(request) for request in signed] == answers
+            again = [await stub.Sign(r, wait_for_ready=True) for r in signed]
+            assert again == answers
             page = await stub.ListGuests(pb.ListGuestsRequest(page_size=1))
             rest = await stub.ListGuests(pb.ListGuestsRequest(page_token=page.next_page_token))
             assert [g.name for g in [*page.guests, *rest.guests]] == ["Ada", "Bo"]
