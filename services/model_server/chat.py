@@ -9,6 +9,7 @@ from typing import Any
 from services.model_server.answer import Answer, Line
 from services.model_server.errors import BadRequestError
 from services.model_server.generation import Outcome, generate
+from services.model_server.go_template import go_template, is_go_template
 from services.model_server.library import Library, Opened
 from services.model_server.prompt import (
     answer_format,
@@ -18,6 +19,7 @@ from services.model_server.prompt import (
 )
 from services.model_server.requests import ChatRequest
 from services.model_server.tool_calls import ToolCalls
+from services.model_server.tool_text import ToolText, tag_of
 
 _EMPTY = {"role": "assistant", "content": ""}
 
@@ -38,18 +40,28 @@ async def chat(library: Library, request: ChatRequest) -> AsyncIterator[Line]:
         lease.release()
         yield answer.empty("load", message=_EMPTY)
         return
-    calls = ToolCalls()
+    calls, written = ToolCalls(), _written_calls(opened.template, request.tools)
     call = chat_call(lease.runner, body, opened.template)
     async with aclosing(generate(library.answers, lease, call)) as items:
         async for item in items:
             if isinstance(item, Outcome):
-                if finished := calls.finished():
+                if rest := written.finish():
+                    yield answer.line(message=_message(rest, ""))
+                if finished := [*calls.finished(), *written.calls]:
                     yield answer.line(message={**_EMPTY, "tool_calls": finished})
                 yield answer.last(item, message=_EMPTY)
                 return
             calls.add(item.tool_calls)
-            if item.text or item.thinking:
-                yield answer.line(message=_message(item.text, item.thinking))
+            text = written.feed(item.text)
+            if text or item.thinking:
+                yield answer.line(message=_message(text, item.thinking))
+
+
+def _written_calls(template: str, tools: list[dict[str, Any]] | None) -> ToolText:
+    """What finds calls in the text. Where a Jinja template rules, llama.cpp does so itself."""
+    if not tools or not is_go_template(template):
+        return ToolText("", ())
+    return ToolText(tag_of(go_template(template)), tools)
 
 
 def _body(opened: Opened, request: ChatRequest) -> dict[str, Any]:

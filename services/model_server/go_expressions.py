@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from services.model_server.go_lexer import TemplateError
@@ -118,6 +119,27 @@ class Call:
 Expression = Literal | Variable | Dot | Fields | Call
 
 
+class Record(dict[str, Any]):
+    """A thing with Go's field names, which prints as the JSON that it came from."""
+
+    def __init__(self, fields: dict[str, Any], source: Any) -> None:
+        super().__init__(fields)
+        self.source = source
+
+
+def as_json(value: Any) -> str:
+    """A value as JSON text; records as what they came from."""
+    return json.dumps(_source(value), ensure_ascii=False)
+
+
+def _source(value: Any) -> Any:
+    if isinstance(value, Record):
+        return value.source
+    if isinstance(value, dict):
+        return {key: _source(item) for key, item in value.items()}
+    return [_source(item) for item in value] if isinstance(value, list) else value
+
+
 def truth(value: Any) -> bool:
     """Go's: false, 0, nil and whatever is empty are false."""
     return bool(value)
@@ -130,7 +152,7 @@ def printed(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
+        return as_json(value)
     return str(value)
 
 
@@ -168,5 +190,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "slice": _slice,
     "print": lambda *values: "".join(map(printed, values)),
     "printf": _printf,
-    "json": lambda value: json.dumps(value, ensure_ascii=False),
+    "json": as_json,
+    "currentDate": lambda: date.today().isoformat(),
 }

@@ -6,11 +6,13 @@ one `.System`, `.Prompt` and `.Response`, and is rendered once for each exchange
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from services.model_server.go_expressions import Scope, printed, truth
+from services.model_server.go_expressions import Record, Scope, printed, truth
 from services.model_server.go_lexer import TemplateError
 from services.model_server.go_parser import (
     Block,
@@ -42,13 +44,23 @@ class GoTemplate:
         if not self._fields & {"Messages", "Response"}:
             self._nodes = (*self._nodes, *parse("{{ .Response }}"))
 
-    def render(self, turns: list[Turn]) -> str:
-        """The prompt, up to where the model goes on."""
+    @property
+    def takes_tools(self) -> bool:
+        """Whether it tells the model of tools."""
+        return "Tools" in self._fields and "Messages" in self._fields
+
+    def render(self, turns: list[Turn], tools: Sequence[dict[str, Any]] = ()) -> str:
+        """The prompt, up to where the model goes on; `tools` are in OpenAI's form."""
         turns = _collated(turns)
         if "Messages" in self._fields:
             system = "\n\n".join(t["content"] for t in turns if t["role"] == "system")
-            data = {"System": system, "Messages": [_message(t) for t in turns], "Response": ""}
-            return _Rendering().run(self._nodes, {**data, "Prompt": "", "Tools": None})
+            data: dict[str, Any] = {
+                "System": system,
+                "Messages": [_message(t) for t in turns],
+                "Response": "",
+            }
+            data["Tools"] = [_tool(tool) for tool in tools] or None
+            return _Rendering().run(self._nodes, {**data, "Prompt": ""})
         return self._by_exchange(turns)
 
     def _by_exchange(self, turns: list[Turn]) -> str:
@@ -86,12 +98,36 @@ def _collated(turns: list[Turn]) -> list[Turn]:
 
 
 def _message(turn: Turn) -> dict[str, Any]:
-    calls = [
-        {"Function": {"Name": c["function"]["name"], "Arguments": c["function"]["arguments"]}}
-        for c in turn.get("tool_calls", [])
-    ]
+    calls = [_called(call["function"]) for call in turn.get("tool_calls", [])]
     name = turn.get("name", "")
     return {"Role": turn["role"], "Content": turn["content"], "ToolCalls": calls, "ToolName": name}
+
+
+def _called(function: dict[str, Any]) -> dict[str, Any]:
+    arguments = json.loads(function["arguments"])
+    fields = {"Name": function["name"], "Arguments": arguments}
+    source = {"name": function["name"], "arguments": arguments}
+    return Record({"Function": Record(fields, source)}, {"function": source})
+
+
+def _tool(tool: dict[str, Any]) -> Record:
+    function = tool.get("function", {})
+    given = function.get("parameters") or {}
+    properties = {
+        name: Record({"Type": kind.get("type"), "Description": kind.get("description", "")}, kind)
+        for name, kind in (given.get("properties") or {}).items()
+    }
+    parameters = {
+        "Type": given.get("type"),
+        "Required": given.get("required") or [],
+        "Properties": properties,
+    }
+    fields = {
+        "Name": function.get("name"),
+        "Description": function.get("description", ""),
+        "Parameters": Record(parameters, given),
+    }
+    return Record({"Type": tool.get("type"), "Function": Record(fields, function)}, tool)
 
 
 class _CutError(Exception):

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from services.model_server.gguf_header import GgufHeader, read_gguf_header
-from services.model_server.go_template import is_go_template
+from services.model_server.go_template import go_template, is_go_template
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class ModelFile:
         """Ollama's words for what can be asked of it, with the template that is in force."""
         if self.pooling_known:
             return ["embedding"]
-        tools = "tools" in template and not is_go_template(template)
+        go = is_go_template(template)
+        tools = go_template(template).takes_tools if go else "tools" in template
         return ["completion", "tools"] if tools else ["completion"]
 
 

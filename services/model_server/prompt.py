@@ -65,8 +65,8 @@ def chat_call(runner: Runner, request: dict[str, Any], template: str) -> Callabl
 
     def ask(messages: list[dict[str, Any]], on_chunk: OnChunk) -> None:
         if is_go_template(template):
-            others = {name: value for name, value in request.items() if name != "messages"}
-            prompt = go_template(template).render(messages)
+            others = {k: v for k, v in request.items() if k not in ("messages", "tools")}
+            prompt = go_template(template).render(messages, request.get("tools", ()))
             runner.complete({**others, "prompt": prompt}, on_chunk)
         else:
             runner.chat({**request, "messages": messages}, on_chunk)
