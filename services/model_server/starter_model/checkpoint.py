@@ -1,5 +1,7 @@
 """Checkpoints of a training run: network, optimisers and step, renamed into place."""
 
+from pathlib import Path
+
 import torch
 from transformers import LlamaForCausalLM
 
@@ -16,6 +18,15 @@ def resume(plan: Plan, network: LlamaForCausalLM, optimisers: list[torch.optim.O
     for optimiser, kept in zip(optimisers, state["optimisers"], strict=True):
         optimiser.load_state_dict(kept)
     return int(state["step"])
+
+
+def trained(folder: Path) -> LlamaForCausalLM:
+    """Load a trained folder in float32: its safetensors, else the committed GGUF."""
+    gguf = {} if (folder / "model.safetensors").exists() else {"gguf_file": "starter.gguf"}
+    network: LlamaForCausalLM = LlamaForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, **gguf
+    )
+    return network
 
 
 def keep(

@@ -5,16 +5,15 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from rich.table import Table
 from transformers import (
-    AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
 
+from services.model_server.starter_model import checkpoint
 from services.model_server.starter_model.evaluation import (
     SPLITS,
     Question,
@@ -30,9 +29,7 @@ NEW_TOKENS = 110
 def load(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """Load a model folder: safetensors, or the committed GGUF."""
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
-    gguf = {} if (folder / "model.safetensors").exists() else {"gguf_file": "starter.gguf"}
-    network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **gguf)
-    return network.eval(), tokenizer
+    return checkpoint.trained(folder).eval(), tokenizer
 
 
 def answers(

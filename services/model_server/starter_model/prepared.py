@@ -1,6 +1,5 @@
 """What a training run reads: a vocabulary and the corpus in batches, written once per folder."""
 
-import shutil
 from random import Random
 
 import torch
@@ -21,12 +20,8 @@ def texts(seed: int, count: int) -> list[str]:
 
 def write(plan: Plan) -> None:
     """Learn the vocabulary, then write the corpus as batches in their order; once per folder."""
-    if plan.begin:
-        for name in vocabulary.FILES:
-            shutil.copyfile(plan.begin / name, plan.out / name)
-    elif not (plan.out / "tokenizer.json").exists():
-        learnt = vocabulary.train(texts(plan.seed + 1, min(VOCABULARY_ROWS, plan.rows)))
-        vocabulary.save(learnt, plan.out)
+    if not (plan.out / "tokenizer.json").exists():
+        vocabulary.save(_vocabulary(plan), plan.out)
     if (plan.out / "batches.pt").exists():
         return
     tokenizer = Tokenizer.from_file(str(plan.out / "tokenizer.json"))
@@ -34,6 +29,12 @@ def write(plan: Plan) -> None:
     queue = [(b.ids, b.weights) for b in batches(encoded, plan.batch_tokens, Random(plan.seed))]
     torch.save(queue, plan.out / "batches.tmp")
     (plan.out / "batches.tmp").rename(plan.out / "batches.pt")
+
+
+def _vocabulary(plan: Plan) -> Tokenizer:
+    if plan.begin:
+        return Tokenizer.from_file(str(plan.begin / "tokenizer.json"))
+    return vocabulary.train(texts(plan.seed + 1, min(VOCABULARY_ROWS, plan.rows)))
 
 
 def load(plan: Plan) -> tuple[Tokenizer, list[Batch]]:

@@ -18,9 +18,30 @@ SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+# Tools are one line each behind the system text; calls are written as Hermes and Qwen write them.
+_TOOLS = (
+    "{{ '\n\nTools:' }}{% for tool in tools %}{{ '\n- ' + tool.function.name + '(' }}"
+    "{% for name, kind in tool.function.parameters.properties.items() %}"
+    "{{ name + ': ' + kind.type }}{% if not loop.last %}{{ ', ' }}{% endif %}{% endfor %}"
+    "{{ '): ' + tool.function.description }}{% endfor %}"
+)
+_CALLS = (
+    "{% for call in message.tool_calls %}"
+    '{{ \'<tool_call>\n{"name": "\' + call.function.name + \'", "arguments": \' }}'
+    "{% if call.function.arguments is string %}{{ call.function.arguments }}"
+    "{% else %}{{ call.function.arguments | tojson }}{% endif %}{{ '}\n</tool_call>' }}"
+    "{% if not loop.last %}{{ '\n' }}{% endif %}{% endfor %}"
+)
 TEMPLATE = (
+    "{% if tools and messages[0]['role'] != 'system' %}"
+    f"{{{{ '<|im_start|>system' }}}}{_TOOLS}{{{{ '<|im_end|>\n' }}}}"
+    "{% endif %}"
     "{% for message in messages %}"
-    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}"
+    "{{ '<|im_start|>' + message['role'] + '\n' }}"
+    "{% if message['content'] %}{{ message['content'] }}{% endif %}"
+    f"{{% if message['tool_calls'] %}}{_CALLS}{{% endif %}}"
+    f"{{% if loop.first and tools and message['role'] == 'system' %}}{_TOOLS}{{% endif %}}"
+    "{{ '<|im_end|>\n' }}"
     "{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )

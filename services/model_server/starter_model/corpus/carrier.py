@@ -8,12 +8,9 @@ TABLE = table("carriers")
 NOMINAL = tuple(TABLE["nominal"])
 
 
-def is_nominal(template: str) -> bool:
-    """Tell whether a phrase names a thing, and does not command an action."""
-    return template.lstrip("<").startswith(NOMINAL) or (
-        template.startswith("<")
-        and any(part.startswith(NOMINAL) for part in template[1:].split("|")[:1])
-    )
+def is_nominal(phrase: str) -> bool:
+    """Tell whether a phrase, its choices drawn, names a thing and does not command an action."""
+    return phrase.startswith(NOMINAL)
 
 
 def third_person(phrase: str) -> str:
@@ -34,8 +31,16 @@ def capital(phrase: str) -> str:
 
 
 def carry(rng: Random, phrase: str, nominal: bool, held: bool) -> str:
-    """Set a phrase into a carrier sentence."""
-    carriers = TABLE["held" if held else "trained"]
+    """Set a phrase into a carrier sentence that asks for a function."""
+    return _dress(rng, _set(rng, phrase, nominal, TABLE["held" if held else "trained"]))
+
+
+def ask(rng: Random, phrase: str, nominal: bool, held: bool) -> str:
+    """Set a phrase into a carrier sentence that asks for a result."""
+    return _set(rng, phrase, nominal, TABLE["ask"]["held" if held else "trained"])
+
+
+def _set(rng: Random, phrase: str, nominal: bool, carriers: dict[str, list[str]]) -> str:
     if phrase.startswith("whether "):
         carrier = rng.choice(carriers["whether"])
         sentence = carrier.replace("{n}", phrase.removeprefix("whether "))
@@ -47,7 +52,7 @@ def carry(rng: Random, phrase: str, nominal: bool, held: bool) -> str:
         turned = third_person(phrase)
         sentence = carrier.replace("{i}", phrase).replace("{I}", capital(phrase))
         sentence = sentence.replace("{t}", turned).replace("{T}", capital(turned))
-    return _dress(rng, sentence)
+    return sentence
 
 
 def _dress(rng: Random, sentence: str) -> str:

@@ -91,6 +91,10 @@ KINDS: dict[str, Callable[[Random, bool], Constant]] = {
     "lowhit": lambda rng, held: rng.randint(0, 9),
     "highhit": lambda rng, held: rng.randint(14, 30),
     "plain": lambda rng, held: rng.choice(PLAIN),
+    "agelimit": lambda rng, held: number(rng, held, 6, 70),
+    "passmark": lambda rng, held: number(rng, held, 30, 90),
+    "peoplekey": lambda rng, held: rng.choice(("name", "age")),
+    "sep2": lambda rng, held: rng.choice(SEPARATORS),
     "jsonkey": lambda rng, held: rng.choice(("size", "count")),
 }
 

@@ -7,23 +7,35 @@ from functools import cache
 from pathlib import Path
 from random import Random
 from string import Template
+from typing import Any
 
 from services.model_server.starter_model.corpus import constants, values
-from services.model_server.starter_model.corpus.carrier import carry, is_nominal
+from services.model_server.starter_model.corpus.carrier import capital, carry, is_nominal
 from services.model_server.starter_model.corpus.holdout import Holdout
 from services.model_server.starter_model.corpus.naming import function_name, parameter_name
-from services.model_server.starter_model.corpus.phrase import expand, group_of, speak
+from services.model_server.starter_model.corpus.phrase import (
+    expand,
+    group_of,
+    is_sentence,
+    speak,
+    vary,
+)
 from services.model_server.starter_model.corpus.signature import Example, signature
 from services.model_server.starter_model.corpus.spec import Spec, UnusableDrawError, compose, load
 
 TABLES = Path(__file__).parent / "families"
+PHRASINGS = Path(__file__).parent / "phrasings"
+KINDS = ("text", "lists", "numbers", "dicts", "algorithms")
 EXAMPLES = 4
 TOO_LONG = 110  # characters of a result
 
 
 @dataclass(frozen=True)
 class Family:
-    """One kind of tool: argument and constant kinds by slot, code and phrases with $slots."""
+    """One kind of tool: argument and constant kinds by slot, code and phrases with $slots.
+
+    The last of `say` is held out; `more` are phrases, too, none of them held out.
+    """
 
     key: str
     args: dict[str, str]
@@ -32,6 +44,12 @@ class Family:
     doc: str
     say: tuple[str, ...]
     imports: str = ""
+    more: tuple[str, ...] = ()
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """What training may say; those of `say` come up twice as often."""
+        return self.say[:-1] * 2 + self.more
 
 
 def slots(text: str) -> dict[str, str]:
@@ -42,16 +60,24 @@ def slots(text: str) -> dict[str, str]:
 @cache
 def families() -> tuple[Family, ...]:
     """Return all families of the tables."""
-    found = []
-    for table in ("text", "lists", "numbers", "dicts"):
-        for key, row in tomllib.loads((TABLES / f"{table}.toml").read_text()).items():
-            kinds = slots(row["args"]), slots(row.get("consts", ""))
-            found.append(
-                Family(
-                    key, *kinds, row["code"], row["doc"], tuple(row["say"]), row.get("imports", "")
-                )
-            )
-    return tuple(found)
+    return tuple(family for table in KINDS for family in read(table).values())
+
+
+@cache
+def read(table: str) -> dict[str, Family]:
+    """Return the families of one table by their keys."""
+    path = PHRASINGS / f"{table}.toml"
+    more = tomllib.loads(path.read_text()) if path.exists() else {}
+    rows = tomllib.loads((TABLES / f"{table}.toml").read_text())
+    return {key: _family(key, row, more.get(key, "")) for key, row in rows.items()}
+
+
+def _family(key: str, row: dict[str, Any], more: str) -> Family:
+    kinds = slots(row["args"]), slots(row.get("consts", ""))
+    said, imports = tuple(row["say"]), row.get("imports", "")
+    return Family(
+        key, *kinds, row["code"], row["doc"], said, imports, tuple(more.strip().splitlines())
+    )
 
 
 def resolve(kind: str, args: dict[str, str]) -> str:
@@ -131,10 +157,19 @@ def describe(
     holdout: Holdout,
 ) -> str:
     """Say in one sentence what the function does."""
-    template = family.say[-1] if holdout.phrase else rng.choice(family.say[:-1])
-    nominal = is_nominal(template)
     kinds = {slot: resolve(kind, family.args) for slot, kind in family.args.items()}
     spoken = speak(rng, named, kinds, holdout.carrier)
     said = {slot: constants.mention(rng, value) for slot, value in drawn.items()}
-    phrase = Template(expand(rng, template)).substitute(spoken | said)
-    return carry(rng, phrase, nominal, holdout.carrier)
+    template = _template(rng, family, holdout)
+    phrase = Template(template).substitute(spoken | said)
+    if is_sentence(template):
+        return capital(phrase)
+    return carry(rng, phrase, is_nominal(template), holdout.carrier)
+
+
+def _template(rng: Random, family: Family, holdout: Holdout) -> str:
+    """Choose a phrase and its choices; a held-out carrier needs a phrase that takes one."""
+    if holdout.phrase:
+        return expand(rng, family.say[-1])
+    carried = [p for p in family.phrases if not (holdout.carrier and is_sentence(p))]
+    return vary(rng, expand(rng, rng.choice(carried)), family.say[-1])

@@ -8,11 +8,18 @@ from services.model_server.starter_model.corpus.holdout import is_held
 from services.model_server.starter_model.corpus.wording import table, words
 from services.model_server.starter_model.corpus.words import PLAIN, coin
 
-VERBS, NOUNS, SHAPES = (words("names", key) for key in ("verbs", "nouns", "shapes"))
+VERBS, THINGS, SHAPES = (words("names", key) for key in ("verbs", "things", "shapes"))
 RESERVED = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | {"math", "json", "date"}
 
 PARAMETERS: dict[str, list[str]] = {
     group: names.split() for group, names in table("names")["parameters"].items()
+}
+
+NOUNS: dict[str, list[str]] = {
+    group: [
+        name for names in table("names")["nouns"].values() for name in names.get(group, "").split()
+    ]
+    for group in PARAMETERS
 }
 
 
@@ -27,7 +34,7 @@ def function_name(rng: Random, key: str, held: bool) -> str:
 
 def _shape(rng: Random, key: str) -> str:
     shape = rng.choice(SHAPES)
-    verb, noun, odd = rng.choice(VERBS), rng.choice(NOUNS), coin(rng, rng.random() < 0.1)
+    verb, noun, odd = rng.choice(VERBS), rng.choice(THINGS), coin(rng, rng.random() < 0.1)
     parts = key.split("_")
     keyed = [
         "_".join(parts),
@@ -50,7 +57,7 @@ def _shape(rng: Random, key: str) -> str:
 
 
 def parameter_name(rng: Random, group: str, held: bool, taken: set[str]) -> str:
-    """Return a parameter name that is not taken: mostly usual ones, some made up."""
+    """Return a parameter name that is not taken: usual ones, everyday nouns, some made up."""
     for _ in range(200):
         name = _parameter(rng, group)
         if name not in taken and name not in RESERVED and is_held(name) == held:
@@ -60,8 +67,10 @@ def parameter_name(rng: Random, group: str, held: bool, taken: set[str]) -> str:
 
 def _parameter(rng: Random, group: str) -> str:
     draw = rng.random()
-    if draw < 0.78:
+    if draw < 0.45:
         return rng.choice(PARAMETERS[group])
-    if draw < 0.92:
+    if draw < 0.84:
+        return rng.choice(NOUNS[group] or PARAMETERS[group])
+    if draw < 0.93:
         return f"{rng.choice(PLAIN)}_{rng.choice(PARAMETERS[group])}"
-    return coin(rng, rng.random() < 0.1) if draw < 0.96 else rng.choice(NOUNS)
+    return coin(rng, rng.random() < 0.1) if draw < 0.97 else rng.choice(THINGS)

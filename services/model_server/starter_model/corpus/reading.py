@@ -11,8 +11,8 @@ from services.model_server.starter_model.corpus.family import (
     TABLES,
     Family,
     describe,
+    read,
     resolve,
-    slots,
 )
 from services.model_server.starter_model.corpus.holdout import Holdout
 from services.model_server.starter_model.corpus.naming import function_name, parameter_name
@@ -46,14 +46,9 @@ class Ambiguity:
 @cache
 def readings() -> tuple[Reading, ...]:
     """Return all pairs of readings of the table."""
-    found = []
-    for key, row in tomllib.loads((TABLES / "readings.toml").read_text()).items():
-        kinds = slots(row["args"]), slots(row.get("consts", ""))
-        family = Family(
-            key, *kinds, row["code"], row["doc"], tuple(row["say"]), row.get("imports", "")
-        )
-        found.append(Reading(family, row["other"], row["redoc"]))
-    return tuple(found)
+    rows = tomllib.loads((TABLES / "readings.toml").read_text())
+    known = read("readings")
+    return tuple(Reading(known[key], row["other"], row["redoc"]) for key, row in rows.items())
 
 
 def draw(rng: Random, reading: Reading, holdout: Holdout, shown: bool = False) -> Ambiguity:

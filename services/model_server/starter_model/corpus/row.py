@@ -1,6 +1,6 @@
 """Rows: chat messages whose last one is to be learnt, of all registers in fixed shares."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -11,6 +11,7 @@ from services.model_server.starter_model.corpus import (
     family,
     reading,
     repair,
+    tool_use,
 )
 from services.model_server.starter_model.corpus.carrier import capital
 from services.model_server.starter_model.corpus.conversation import Message
@@ -25,15 +26,18 @@ from services.model_server.starter_model.corpus.spec import (
 )
 
 SHARES = {
-    "draft": 38,
-    "composition": 8,
+    "draft": 60,
+    "composition": 9,
     "usual": 4,
     "second": 3,
-    "repair": 17,
-    "reread": 8,
-    "chat": 46,
+    "repair": 14,
+    "reread": 6,
+    "chat": 34,
     "request": 6,
-    "drill": 10,
+    "drill": 8,
+    "call": 16,
+    "called": 6,
+    "uncalled": 4,
 }
 
 
@@ -62,12 +66,8 @@ def row(rng: Random, holdout: Holdout = TRAIN) -> Row:
 
 
 def _messages(rng: Random, kind: str, holdout: Holdout) -> list[Message]:
-    if kind == "chat":
-        return list(conversation.draw(rng, holdout).messages)
-    if kind == "drill":
-        return drill.draw(rng)
-    if kind == "request":
-        return request(rng, spec(rng, holdout))
+    if kind in REGISTERS:
+        return REGISTERS[kind](rng, holdout)
     if kind in ("usual", "second", "reread"):
         return reread(rng, kind, holdout)
     drawn = composition.draw_usable(rng, holdout) if kind == "composition" else spec(rng, holdout)
@@ -161,3 +161,15 @@ def _freely(rng: Random, drawn: Spec) -> str:
         f"I need a Python function, {head}. {drawn.description}",
     )
     return rng.choice(shapes)
+
+
+REGISTERS: dict[str, Callable[[Random, Holdout], list[Message]]] = {
+    "chat": lambda rng, holdout: list(conversation.draw(rng, holdout).messages),
+    "drill": lambda rng, _: drill.draw(rng),
+    "call": lambda rng, holdout: list(tool_use.draw(rng, holdout).messages),
+    "called": tool_use.answered,
+    "uncalled": lambda rng, holdout: tool_use.unneeded(
+        rng, conversation.draw(rng, holdout).messages
+    ),
+    "request": lambda rng, holdout: request(rng, spec(rng, holdout)),
+}

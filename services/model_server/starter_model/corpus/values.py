@@ -110,6 +110,60 @@ def json_text(rng: Random) -> str:
     return json.dumps({"size": rng.randint(1, 99), "count": rng.randint(1, 99)})
 
 
+def clock(rng: Random) -> str:
+    """Return a time as HH:MM."""
+    return f"{rng.randint(0, 23):02}:{rng.choice((0, 5, 10, 15, 30, 45, rng.randint(0, 59))):02}"
+
+
+def email(rng: Random) -> str:
+    """Return a mail address."""
+    ending = rng.choice(("com", "org", "net", "de", "io"))
+    return f"{rng.choice(NAMES).lower()}@{word(rng)}.{ending}"
+
+
+def filename(rng: Random) -> str:
+    """Return the name of a file, now and then with two dots."""
+    middle = f".{rng.randint(1, 9)}" if rng.random() < 0.2 else ""
+    ending = rng.choice(("txt", "py", "csv", "json", "md", "png", "zip"))
+    return f"{word(rng)}{middle}.{ending}"
+
+
+def prefixed(rng: Random) -> str:
+    """Return one of few beginnings with an ending of its own."""
+    return rng.choice(("river", "rivet", "rain", "car", "card", "care")) + word(rng)[:3]
+
+
+def runs(rng: Random) -> str:
+    """Return letters in runs."""
+    return "".join(rng.choice("abcdxyz") * rng.randint(1, 3) for _ in range(rng.randint(2, 5)))
+
+
+def people(rng: Random) -> list[dict[str, Value]]:
+    """Return two or three records with a name and an age."""
+    names = rng.sample(NAMES, rng.randint(2, 3))
+    ages = rng.sample(range(5, 80), len(names))
+    return [{"name": name, "age": age} for name, age in zip(names, ages, strict=True)]
+
+
+def sentences(rng: Random) -> str:
+    """Return one to three sentences, each with a full stop."""
+    return " ".join(f"{text(rng).capitalize()}." for _ in range(rng.randint(1, 3)))
+
+
+def number_lists(rng: Random) -> dict[str, list[int]]:
+    """Return lists of numbers under two or three keys, all of different lengths."""
+    lengths = rng.sample((1, 2, 3), rng.randint(2, 3))
+    return {
+        f"{word(rng)}{i}": [rng.randint(0, 20) for _ in range(n)] for i, n in enumerate(lengths)
+    }
+
+
+def word_lists(rng: Random) -> dict[str, list[str]]:
+    """Return lists of different words under two keys."""
+    drawn = rng.sample(PLAIN, 5)
+    return {word(rng) + "s": drawn[:2], word(rng): drawn[2 : rng.randint(3, 5)]}
+
+
 def any_list(rng: Random) -> list[int] | list[str]:
     """Return a list of numbers or of words."""
     return ints(rng, 3, 5) if rng.random() < 0.6 else [*words(rng), word(rng)]
@@ -176,6 +230,37 @@ KINDS: dict[str, Callable[[Random], Value]] = {
     "pairs": lambda rng: {word(rng): word(rng) for _ in range(2)},
     "matrix": matrix,
     "square": square,
+    "time": clock,
+    "dayminutes": lambda rng: rng.randint(0, 1439),
+    "email": email,
+    "filename": filename,
+    "path": lambda rng: f"{rng.choice(('', '/'))}{word(rng)}/{word(rng)}/{filename(rng)}",
+    "age": lambda rng: rng.choice((rng.randint(1, 99), rng.randint(10, 22))),
+    "score": lambda rng: rng.randint(0, 100),
+    "perfectish": lambda rng: rng.choice((6, 28, 6, 12, 28, rng.randint(2, 40))),
+    "squareish": lambda rng: rng.choice((rng.randint(1, 15) ** 2, rng.randint(1, 200))),
+    "sameword": lambda rng: "".join(rng.choice("aab") for _ in range(5)),
+    "prefixed": prefixed,
+    "runs": runs,
+    "brackets": lambda rng: rng.choice(
+        ("()", "(())", "()()", "(()())", "(()", ")(", "())", "((", "()(", "(()))")
+    ),
+    "poslist": lambda rng: [rng.randint(1, 12) for _ in range(3)],
+    "people": people,
+    "jsonlist": lambda rng: json.dumps(ints(rng)),
+    "jsonwords": lambda rng: json.dumps(counts(rng)),
+    "maybedigits": lambda rng: rng.choice((str(rng.randint(0, 999)), word(rng), "", "4a")),
+    "fewness": lambda rng: rng.choice((1, 1, rng.randint(0, 12))),
+    "weight": lambda rng: rng.randint(45, 110),
+    "height": lambda rng: rng.randint(150, 200) / 100,
+    "sentences": sentences,
+    "digits8": lambda rng: "".join(rng.choice("0123456789") for _ in range(rng.randint(6, 10))),
+    "duptext": lambda rng: " ".join([*duplicated_words(rng), *duplicated_words(rng)]),
+    "lists": word_lists,
+    "numlists": number_lists,
+    "recasedword": lambda rng: rng.choice((str.upper, str.capitalize, str.upper))(word(rng)),
+    "snake": lambda rng: "_".join(words(rng)),
+    "twoints": lambda rng: [rng.randint(0, 40), rng.randint(0, 40)],
 }
 
 
@@ -202,6 +287,18 @@ def recased(rng: Random, first: Value) -> Value:
     return rng.choice((str.upper, str.lower, str.title))(str(first) if same else mixed(rng))
 
 
+def pair_sum(rng: Random, first: Value) -> Value:
+    """Return the sum of two items of the first argument half of the time."""
+    assert isinstance(first, list)
+    return sum(rng.sample(first, 2)) if rng.random() < 0.5 else rng.randint(-20, 120)
+
+
+def near_index(rng: Random, first: Value) -> Value:
+    """Return an index that is inside the first argument three times in four."""
+    assert isinstance(first, list)
+    return rng.randrange(len(first)) if rng.random() < 0.75 else len(first) + rng.randint(0, 3)
+
+
 def same_date(rng: Random, first: Value) -> Value:
     """Return a date that is in the year of the first half of the time."""
     return str(first)[:4] + date(rng)[4:] if rng.random() < 0.5 else date(rng)
@@ -213,6 +310,8 @@ RELATED: dict[str, Callable[[Random, Value], Value]] = {
     "shuffled": shuffled,
     "recased": recased,
     "samedate": same_date,
+    "pairsum": pair_sum,
+    "nearindex": near_index,
 }
 
 
