@@ -24,6 +24,7 @@ from services.model_server.live_response import EVENTS, LINES, Framing, LiveResp
 from services.model_server.local_callers import LocalCallers
 from services.model_server.model_name import ModelName
 from services.model_server.openai_api import OpenAIApi
+from services.model_server.registry import pull, push
 from services.model_server.requests import (
     ChatRequest,
     CopyRequest,
@@ -32,6 +33,7 @@ from services.model_server.requests import (
     EmbeddingsRequest,
     EmbedRequest,
     GenerateRequest,
+    PullRequest,
     ShowRequest,
     read_body,
 )
@@ -90,8 +92,7 @@ class Api:
     async def create(self, request: Request) -> LiveResponse:
         """POST /api/create."""
         body = await read_body(request, CreateRequest)
-        whole = (lambda lines: lines[-1]) if body.stream is False else None
-        return LiveResponse(self._creation(body), whole)
+        return LiveResponse(self._creation(body), _last if body.stream is False else None)
 
     async def _creation(self, body: CreateRequest) -> AsyncGenerator[dict[str, Any], None]:
         loop = asyncio.get_running_loop()
@@ -130,12 +131,26 @@ class Api:
         store = self._library.store
         store.put(ModelName.parse(body.destination), store.get(body.source).manifest)
 
+    async def pull(self, request: Request) -> LiveResponse:
+        """POST /api/pull."""
+        body = await read_body(request, PullRequest)
+        return LiveResponse(pull(self._library, body), _last if body.stream is False else None)
+
+    async def push(self, request: Request) -> LiveResponse:
+        """POST /api/push."""
+        body = await read_body(request, PullRequest)
+        return LiveResponse(push(self._library, body), _last if body.stream is False else None)
+
     async def delete(self, request: Request) -> Response:
         """DELETE /api/delete."""
         opened = await self._library.open((await read_body(request, DeleteRequest)).model)
         await self._library.disk.run(self._library.store.delete, opened.asked)
         await self._library.unload(opened)
         return Response(status_code=200)
+
+
+def _last(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    return lines[-1]
 
 
 async def _alive(_: Request) -> Response:
@@ -183,6 +198,8 @@ def build_app(library: Library) -> Starlette:
         Route("/api/tags", api.tags, methods=["GET"]),
         Route("/api/ps", api.processes, methods=["GET"]),
         Route("/api/show", api.show, methods=["POST"]),
+        Route("/api/pull", api.pull, methods=["POST"]),
+        Route("/api/push", api.push, methods=["POST"]),
         Route("/api/copy", api.copy, methods=["POST"]),
         Route("/api/delete", api.delete, methods=["DELETE"]),
         *OpenAIApi(library).routes(),

@@ -6,13 +6,15 @@ fails or is killed can be seen: the manifest is written last, in one step.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from services.model_server.adaptation import adapted
+from services.model_server.creation_files import Report, laid_out, named_blobs
 from services.model_server.errors import BadModelError, BadRequestError
 from services.model_server.gguf_export import export_gguf
+from services.model_server.gguf_requantize import requantize_gguf
 from services.model_server.go_template import go_template, is_go_template
 from services.model_server.load_check import check_loads
 from services.model_server.manifest import Manifest
@@ -23,9 +25,7 @@ from services.model_server.model_store import ModelStore
 from services.model_server.options import check
 from services.model_server.requests import CreateRequest
 from services.model_server.safetensors_file import stored_tensors
-
-Report = Callable[[str], None]
-"""Takes one status, in Ollama's words."""
+from services.model_server.tensor_types import quantization
 
 
 def create(store: ModelStore, request: CreateRequest, report: Report) -> None:
@@ -33,31 +33,33 @@ def create(store: ModelStore, request: CreateRequest, report: Report) -> None:
     if not request.model:
         raise BadRequestError("model is required")
     name = ModelName.parse(request.model)
-    if request.adapters:
-        raise BadRequestError("adapters are not supported: merge them into the model first")
     changes = _changes(request)  # first, so that a wrong one fails before any step
     manifest = replace(_base(store, request, report), **changes)
-    if not request.from_ or request.template:
-        _check_works(store.blobs.path(manifest.model_digest), manifest.template)
+    if request.adapters:
+        manifest = adapted(store, manifest, request.adapters, report)
+    if not request.from_ or request.template or request.adapters:
+        _check_works(store, manifest)
     report("writing manifest")
     store.put(name, manifest)
     report("success")
 
 
-def _check_works(blob: Path, template: str) -> None:
+def _check_works(store: ModelStore, manifest: Manifest) -> None:
+    template = manifest.template
     if is_go_template(template):
         go_template(template).render([{"role": "user", "content": "a"}])
         template = ""
-    check_loads(blob, template)
+    model, *adapters = map(store.blobs.path, manifest.blobs)
+    check_loads(model, template, adapters)
 
 
 def _base(store: ModelStore, request: CreateRequest, report: Report) -> Manifest:
     if request.from_:
-        if request.quantize:
-            raise BadRequestError("quantization is only supported for F16, BF16 and F32 files")
         parent = store.get(request.from_)
+        _check_quantizable(parent.manifest, request.quantize)
         report(f"using existing layer {parent.manifest.model_digest}")
-        return parent.manifest.child_of(str(parent.name))
+        child = parent.manifest.child_of(str(parent.name))
+        return requantized(store, child, request.quantize, report) if request.quantize else child
     if request.files is None:
         raise BadRequestError("neither 'from' or 'files' was specified")
     if not request.files:
@@ -84,24 +86,16 @@ def _changes(request: CreateRequest) -> dict[str, Any]:
 def _from_files(
     store: ModelStore, files: dict[str, str], quantize: str | None, report: Report
 ) -> Manifest:
-    blobs = {name: store.blobs.existing(digest) for name, digest in files.items()}
-    for name in blobs:
-        _check_file_name(name)
+    blobs = named_blobs(store, files)
     kinds = {PurePosixPath(name).suffix for name in blobs} & {".gguf", ".safetensors"}
     if kinds == {".gguf"} and len(blobs) == 1:
-        if quantize:
-            raise BadRequestError("quantization is only supported for safetensors files")
+        manifest = manifest_of(store, next(iter(files.values())))
+        _check_quantizable(manifest, quantize)
         report("parsing GGUF")
-        return manifest_of(store, next(iter(files.values())))
+        return requantized(store, manifest, quantize, report) if quantize else manifest
     if kinds == {".safetensors"}:
         return manifest_of(store, _convert(store, blobs, quantize, report))
     raise BadModelError("unknown type: give one GGUF file or a directory with safetensors files")
-
-
-def _check_file_name(name: str) -> None:
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or len(path.parts) != 1 or "\\" in name:
-        raise BadRequestError("file path must be relative")
 
 
 def _convert(
@@ -109,10 +103,7 @@ def _convert(
 ) -> str:
     report("converting model")
     with store.workspace() as work:
-        source = work / "model"
-        source.mkdir()
-        for name, blob in blobs.items():
-            (source / name).symlink_to(blob.resolve())
+        source = laid_out(blobs, work / "model")
         kind = (quantize or _unquantized(source)).lower()
         if quantize:
             report(f"quantizing model to {kind.upper()}")
@@ -120,6 +111,26 @@ def _convert(
         digest = store.blobs.adopt(work / "model.gguf")
     report(f"creating new layer {digest}")
     return digest
+
+
+def _check_quantizable(manifest: Manifest, quantize: str | None) -> None:
+    if quantize is None:
+        return
+    quantization(quantize)
+    if manifest.details.quantization_level not in ("F16", "BF16", "F32"):
+        raise BadRequestError("quantization is only supported for F16, BF16 and F32 models")
+
+
+def requantized(store: ModelStore, manifest: Manifest, quantize: str, report: Report) -> Manifest:
+    """The same model with its weights in another quantisation."""
+    report(f"quantizing {manifest.details.quantization_level} model to {quantize.upper()}")
+    with store.workspace() as work:
+        requantize_gguf(store.blobs.path(manifest.model_digest), work / "model.gguf", quantize)
+        digest = store.blobs.adopt(work / "model.gguf")
+    report(f"creating new layer {digest}")
+    made = manifest_of(store, digest)
+    details = replace(made.details, parent_model=manifest.details.parent_model)
+    return replace(manifest, model_digest=digest, model_bytes=made.model_bytes, details=details)
 
 
 def _unquantized(source: Path) -> str:

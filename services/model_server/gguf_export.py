@@ -11,10 +11,10 @@ from pathlib import Path
 from gguf import GGUFWriter
 from gguf.constants import GGML_QUANT_VERSION
 
-from services.model_server.errors import BadModelError
 from services.model_server.json_file import read_json
 from services.model_server.llama_config import LlamaConfig
-from services.model_server.llama_tensors import QUANTIZATIONS, LlamaTensors
+from services.model_server.llama_tensors import LlamaTensors
+from services.model_server.tensor_types import quantization
 from services.model_server.vocabulary import read_vocabulary
 
 
@@ -22,12 +22,11 @@ def export_gguf(model_dir: Path, out: Path, quantize: str = "q8_0") -> None:
     """Write the model in `model_dir` to `out`.
 
     `model_dir` holds config.json, *.safetensors (F32, F16 or BF16), tokenizer.json (byte-level
-    BPE) and, where there is one, the chat template. `quantize` is one of f32, f16, bf16, q8_0.
+    BPE) and, where there is one, the chat template. `quantize` is one of f32, f16, bf16, q8_0,
+    q4_K_M, q4_K_S.
     `out` appears whole or not at all. Raises BadModelError for anything that cannot be exported.
     """
-    if quantize.lower() not in QUANTIZATIONS:
-        known = ", ".join(QUANTIZATIONS)
-        raise BadModelError(f"unsupported quantization type {quantize!r}: use one of {known}")
+    quantization(quantize)
     partial = out.with_name(f".{out.name}.partial")
     try:
         _write(model_dir, partial, quantize.lower())
@@ -43,7 +42,7 @@ def _write(model_dir: Path, out: Path, quantize: str) -> None:
     writer = GGUFWriter(out, "llama")
     try:
         config.write(writer)
-        writer.add_file_type(QUANTIZATIONS[quantize].file_type)
+        writer.add_file_type(quantization(quantize).file_type)
         writer.add_quantization_version(GGML_QUANT_VERSION)
         vocabulary.write(writer)
         tensors.announce(writer)

@@ -99,6 +99,7 @@ class Library:
             threads=self._settings.threads or _auto_threads(),
             embedding=embedding,
             pooling_known=opened.file.pooling_known,
+            adapters=tuple(map(self.store.blobs.path, opened.stored.manifest.adapter_digests)),
             chat_template="" if embedding or is_go_template(own) else own,
         )
 

@@ -51,7 +51,7 @@ def _tag(model: StoredModel) -> dict[str, Any]:
         "name": str(model.name),
         "model": str(model.name),
         "modified_at": timestamp(model.modified_at),
-        "size": model.manifest.model_bytes,
+        "size": model.manifest.size,
         "digest": model.manifest.digest(),
         "details": model.manifest.details.as_json(),
     }
@@ -62,7 +62,7 @@ def _process(loaded: Loaded) -> dict[str, Any]:
     return {
         "name": str(model.name),
         "model": str(model.name),
-        "size": model.manifest.model_bytes,
+        "size": model.manifest.size,
         "digest": model.manifest.digest(),
         "details": model.manifest.details.as_json(),
         "expires_at": timestamp(loaded.expires_at),
@@ -87,6 +87,7 @@ def _parameters(parameters: dict[str, Any]) -> str:
 def _modelfile(opened: Opened) -> str:
     manifest = opened.stored.manifest
     lines = [f"FROM {opened.stored.name}"]
+    lines += [f"ADAPTER {digest}" for digest in manifest.adapter_digests]
     if opened.template:
         lines.append(f'TEMPLATE """{opened.template}"""')
     if manifest.system:

@@ -13,30 +13,13 @@ from gguf.constants import (
     GGML_QUANT_SIZES,
     MODEL_ARCH,
     GGMLQuantizationType,
-    LlamaFileType,
 )
-from gguf.quants import quantize as quantize_array
 from gguf.tensor_mapping import get_tensor_name_map
 
 from services.model_server.errors import BadModelError
 from services.model_server.llama_config import LlamaConfig
 from services.model_server.safetensors_file import StoredTensor, stored_tensors
-
-
-@dataclass(frozen=True)
-class Quantization:
-    """How matrices are kept, and the number that GGUF files carry for it."""
-
-    tensor_type: GGMLQuantizationType
-    file_type: LlamaFileType
-
-
-QUANTIZATIONS = {
-    "f32": Quantization(GGMLQuantizationType.F32, LlamaFileType.ALL_F32),
-    "f16": Quantization(GGMLQuantizationType.F16, LlamaFileType.MOSTLY_F16),
-    "bf16": Quantization(GGMLQuantizationType.BF16, LlamaFileType.MOSTLY_BF16),
-    "q8_0": Quantization(GGMLQuantizationType.Q8_0, LlamaFileType.MOSTLY_Q8_0),
-}
+from services.model_server.tensor_types import Quantization, quantization, quantized
 
 
 @dataclass(frozen=True)
@@ -50,11 +33,10 @@ class _Planned:
     def values(self, config: LlamaConfig) -> npt.NDArray[np.generic]:
         values = self.source.read()
         if ".attn_q." in self.name:
-            values = _interleave(values, config.heads)
+            values = interleave(values, config.heads)
         elif ".attn_k." in self.name:
-            values = _interleave(values, config.kv_heads)
-        kept: npt.NDArray[np.generic] = quantize_array(values, self.tensor_type)
-        return kept
+            values = interleave(values, config.kv_heads)
+        return quantized(values, self.tensor_type)
 
 
 class LlamaTensors:
@@ -65,8 +47,7 @@ class LlamaTensors:
 
     def __init__(self, model_dir: Path, config: LlamaConfig, quantize: str) -> None:
         self._config = config
-        wanted = QUANTIZATIONS[quantize].tensor_type
-        self._planned = list(_plan(model_dir, config, wanted))
+        self._planned = list(_plan(model_dir, config, quantization(quantize)))
 
     def announce(self, writer: GGUFWriter) -> None:
         """Add names, shapes and types to the file's header."""
@@ -93,7 +74,7 @@ class LlamaTensors:
         writer.add_tensor_info(name, shape, np.dtype(np.float32), size, raw_dtype=kind)
 
 
-def _plan(model_dir: Path, config: LlamaConfig, wanted: GGMLQuantizationType) -> Iterator[_Planned]:
+def _plan(model_dir: Path, config: LlamaConfig, wanted: Quantization) -> Iterator[_Planned]:
     names = get_tensor_name_map(MODEL_ARCH.LLAMA, config.layers)
     found: set[str] = set()
     for path in sorted(model_dir.glob("*.safetensors")):
@@ -105,17 +86,8 @@ def _plan(model_dir: Path, config: LlamaConfig, wanted: GGMLQuantizationType) ->
                 raise BadModelError(f"{path.name}: unexpected tensor {tensor.name!r}")
             found.add(name)
             _check_shape(name, tensor, config)
-            yield _Planned(name, tensor, _tensor_type(tensor, wanted))
+            yield _Planned(name, tensor, wanted.type_of(name, tensor.shape, config.layers))
     _check_complete(found, config)
-
-
-def _tensor_type(tensor: StoredTensor, wanted: GGMLQuantizationType) -> GGMLQuantizationType:
-    """Norms stay in full precision; rows that fill no whole blocks fall back to half."""
-    if len(tensor.shape) < 2:
-        return GGMLQuantizationType.F32
-    if tensor.shape[-1] % GGML_QUANT_SIZES[wanted][0]:
-        return GGMLQuantizationType.F16
-    return wanted
 
 
 def _check_shape(name: str, tensor: StoredTensor, config: LlamaConfig) -> None:
@@ -147,7 +119,7 @@ def _check_complete(found: set[str], config: LlamaConfig) -> None:
         raise BadModelError(f"the model lacks {len(missing)} tensors, for example {missing[0]}")
 
 
-def _interleave(values: npt.NDArray[np.float32], heads: int) -> npt.NDArray[np.float32]:
+def interleave(values: npt.NDArray[np.float32], heads: int) -> npt.NDArray[np.float32]:
     """Reorder rows from rotary halves (Hugging Face) to neighbouring pairs (llama.cpp)."""
     pairs = values.shape[0] // heads // 2
     halves = values.reshape(heads, 2, pairs, *values.shape[1:])

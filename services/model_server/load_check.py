@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from services.model_server.errors import BadModelError, LoadError
@@ -20,12 +21,13 @@ _QUESTION = [{"role": "user", "content": "a"}]
 _TOLD = "refused: "
 
 
-def check_loads(path: Path, template: str) -> None:
+def check_loads(path: Path, template: str, adapters: Sequence[Path] = ()) -> None:
     """BadModelError where the model, with this Jinja template or its own, answers no chat.
 
     Blocks until the child has ended.
     """
-    command = [sys.executable, "-m", "services.model_server.load_check", str(path)]
+    files = map(str, (path, *adapters))
+    command = [sys.executable, "-m", "services.model_server.load_check", *files]
     try:
         child = subprocess.run(
             command,
@@ -52,7 +54,10 @@ def _reason(output: bytes) -> str:
 
 def main() -> None:
     """Exit status 0 only for a file that works; the template comes on standard input."""
-    path, template = Path(sys.argv[1]), sys.stdin.read()
+    path, *adapters = map(Path, sys.argv[1:])
+    spec = RunnerSpec(
+        path, _CONTEXT, threads=1, chat_template=sys.stdin.read(), adapters=tuple(adapters)
+    )
     failures: list[Chunk] = []
 
     def note(chunk: Chunk) -> bool:
@@ -60,7 +65,7 @@ def main() -> None:
         return False
 
     try:
-        runner = Runner(RunnerSpec(path, _CONTEXT, threads=1, chat_template=template))
+        runner = Runner(spec)
         runner.chat({"messages": _QUESTION, "max_tokens": 1}, note)
     except LoadError as error:
         raise SystemExit(str(error)) from error

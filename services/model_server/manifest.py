@@ -1,4 +1,4 @@
-"""What a tag stands for: one GGUF blob and the texts and parameters around it."""
+"""What a tag stands for: GGUF blobs and the texts and parameters around them."""
 
 from __future__ import annotations
 
@@ -36,11 +36,23 @@ class Manifest:
     model_digest: str
     model_bytes: int
     details: ModelDetails
+    adapter_digests: tuple[str, ...] = ()
+    adapter_bytes: int = 0
     template: str = ""
     system: str = ""
     license: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
     messages: tuple[dict[str, str], ...] = ()
+
+    @property
+    def blobs(self) -> tuple[str, ...]:
+        """The digests of all files that the model needs."""
+        return (self.model_digest, *self.adapter_digests)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all these files."""
+        return self.model_bytes + self.adapter_bytes
 
     def to_bytes(self) -> bytes:
         """The stored form; equal manifests have equal bytes."""
@@ -51,7 +63,8 @@ class Manifest:
         """What `to_bytes` wrote; ValueError, TypeError or KeyError for anything else."""
         fields = json.loads(data)
         fields["details"] = ModelDetails(**fields["details"])
-        fields["messages"] = tuple(fields["messages"])
+        for name in ("messages", "adapter_digests"):
+            fields[name] = tuple(fields[name])
         return cls(**fields)
 
     def digest(self) -> str:

@@ -66,21 +66,22 @@ class ModelStore:
         return model
 
     def put(self, name: ModelName, manifest: Manifest) -> None:
-        """Point a tag at a model; BadRequestError where the model's blob is not there."""
+        """Point a tag at a model; BadRequestError where a blob of the model is not there."""
         with self._lock:
             previous = self.find(name)
             target = previous.name if previous else name
-            self.blobs.existing(manifest.model_digest)
+            for digest in manifest.blobs:
+                self.blobs.existing(digest)
             self._write(target, manifest)
             if previous:
-                self._drop_unused(previous.manifest.model_digest)
+                self._drop_unused(previous.manifest)
 
     def delete(self, text: str) -> StoredModel:
         """Remove a tag, and its blob unless another tag needs it."""
         with self._lock:
             model = self.get(text)
             durable_file.remove(self._path(model.name))
-            self._drop_unused(model.manifest.model_digest)
+            self._drop_unused(model.manifest)
             return model
 
     def clean_up(self) -> int:
@@ -93,7 +94,7 @@ class ModelStore:
                 partial.unlink()
             for workspace in self._manifests.parent.glob("work-*"):
                 shutil.rmtree(workspace)
-            return self.blobs.keep_only(m.manifest.model_digest for m in self.models())
+            return self.blobs.keep_only(d for model in self.models() for d in model.manifest.blobs)
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:
@@ -101,8 +102,9 @@ class ModelStore:
         with tempfile.TemporaryDirectory(dir=self._manifests.parent, prefix="work-") as path:
             yield Path(path)
 
-    def _drop_unused(self, digest: str) -> None:
-        if all(model.manifest.model_digest != digest for model in self.models()):
+    def _drop_unused(self, gone: Manifest) -> None:
+        used = {digest for model in self.models() for digest in model.manifest.blobs}
+        for digest in set(gone.blobs) - used:
             self.blobs.remove(digest)
 
     def _write(self, name: ModelName, manifest: Manifest) -> None:
@@ -122,8 +124,8 @@ class ModelStore:
         except (ValueError, TypeError, KeyError) as error:
             log.warning("manifest_unreadable", path=str(path), error=str(error))
             return None
-        if not self.blobs.has(manifest.model_digest):
-            log.warning("model_file_missing", model=str(name), digest=manifest.model_digest)
+        if missing := [digest for digest in manifest.blobs if not self.blobs.has(digest)]:
+            log.warning("model_file_missing", model=str(name), digest=missing[0])
             return None
         return StoredModel(name, manifest, modified)
 

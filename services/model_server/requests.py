@@ -114,6 +114,12 @@ class ShowRequest(_Request):
     verbose: bool | None = None
 
 
+class PullRequest(_Request):
+    """POST /api/pull and POST /api/push."""
+
+    stream: bool | None = None
+
+
 class DeleteRequest(_Request):
     """DELETE /api/delete."""
 

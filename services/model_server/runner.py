@@ -30,7 +30,10 @@ OnChunk = Callable[[Chunk], bool]
 
 @dataclass(frozen=True)
 class RunnerSpec:
-    """How a model is loaded. `context` is in tokens; `chat_template` is Jinja or empty."""
+    """How a model is loaded. `context` is in tokens; `chat_template` is Jinja or empty.
+
+    `adapters` are LoRA adapters in GGUF, each applied in full.
+    """
 
     path: Path
     context: int
@@ -38,6 +41,7 @@ class RunnerSpec:
     embedding: bool = False
     pooling_known: bool = False
     chat_template: str = ""
+    adapters: tuple[Path, ...] = ()
 
 
 class Runner:
@@ -105,6 +109,9 @@ def _open(spec: RunnerSpec) -> xllamacpp.Server:
     params.warmup = False
     params.endpoint_metrics = True
     params.cache_ram_mib = 0
+    params.lora_adapters = [
+        xllamacpp.CommonAdapterLoraInfo(str(path), 1.0) for path in spec.adapters
+    ]
     _quiet(params)
     if spec.embedding:
         _for_embeddings(params, spec)

@@ -159,7 +159,7 @@ def test_creating_again_replaces_the_model_in_memory(
         ({"files": {}}, 400, "no files provided to convert"),
         ({"from": "absent"}, 404, "model 'absent' not found"),
         ({"from": "tiny", "quantize": "q4_K_M"}, 400, "quantization is only supported"),
-        ({"from": "tiny", "adapters": {"a": "sha256:" + "0" * 64}}, 400, "adapters"),
+        ({"from": "tiny", "quantize": "q1"}, 400, "unsupported quantization type 'q1'"),
         ({"from": "tiny", "parameters": {"top_p": "high"}}, 400, "top_p"),
         ({"files": {"m.gguf": "sha256:" + "0" * 64}}, 400, "not found"),
         ({"files": {"m.gguf": "sha256:../../../etc/passwd"}}, 400, "invalid digest"),
@@ -178,12 +178,12 @@ def test_failures_after_the_first_step_come_as_a_line(
     client: ollama.Client, server: ServerProcess, tiny_dir: Path
 ) -> None:
     files = upload(client, tiny_dir)
-    body = {"model": "never", "files": files, "quantize": "q4_K_M"}
+    body = {"model": "never", "files": files, "quantize": "q2_K"}
     lines = httpx.post(server.url + "/api/create", json=body).text.splitlines()
     assert json.loads(lines[0]) == {"status": "converting model"}
-    assert "unsupported quantization type 'q4_k_m'" in json.loads(lines[-1])["error"]
+    assert "unsupported quantization type 'q2_k'" in json.loads(lines[-1])["error"]
     with pytest.raises(ollama.ResponseError, match="unsupported quantization"):
-        client.create("never", files=files, quantize="q4_K_M")
+        client.create("never", files=files, quantize="q2_K")
     without = {name: digest for name, digest in files.items() if name != "tokenizer.json"}
     with pytest.raises(ollama.ResponseError, match=r"tokenizer\.json is missing"):
         client.create("never", files=without)
@@ -257,3 +257,20 @@ def test_a_go_template_renders_the_same_prompt_as_jinja(client: ollama.Client) -
         client.create("go", from_="tiny", template="{{ if .System }}")
     assert client.show("go").template == template
     client.delete("go")
+
+
+def test_a_model_that_is_there_is_pulled_at_once(client: ollama.Client) -> None:
+    assert client.pull("tiny").status == "success"
+    assert [s.status for s in client.pull("tiny", stream=True)] == ["pulling manifest", "success"]
+
+
+def test_there_is_no_registry(client: ollama.Client, server: ServerProcess) -> None:
+    with pytest.raises(ollama.ResponseError, match="file does not exist"):
+        client.pull("absent")
+    with pytest.raises(ollama.ResponseError, match="file does not exist"):
+        list(client.pull("absent", stream=True))
+    with pytest.raises(ollama.ResponseError, match="no registry"):
+        client.push("tiny")
+    with pytest.raises(ollama.ResponseError, match="not found"):
+        client.push("absent")
+    assert httpx.post(server.url + "/api/pull", json={}).status_code == 400

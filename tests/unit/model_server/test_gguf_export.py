@@ -168,5 +168,5 @@ def test_what_cannot_be_exported_is_named(
 
 
 def test_an_unknown_quantization_is_refused(model_dir: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadModelError, match="unsupported quantization type 'q4_K_M'"):
-        export_gguf(model_dir, tmp_path / "m.gguf", "q4_K_M")
+    with pytest.raises(BadModelError, match="unsupported quantization type 'q2_K'"):
+        export_gguf(model_dir, tmp_path / "m.gguf", "q2_K")
