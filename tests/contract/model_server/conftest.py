@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,11 +34,54 @@ def server(preload_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     process.close()
 
 
-@pytest.fixture
-def client(server: ServerProcess) -> ollama.Client:
-    return server.client()
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What takes `client` and nothing of the server's own runs against a real Ollama as well.
+
+    That is the one at OLLAMA_HOST, where this is set; `embedded` marks what is not Ollama's word.
+    """
+    if "host" not in metafunc.fixturenames:
+        return
+    own = {"server", "start", "tiny_dir"} & set(metafunc.fixturenames)
+    real = os.environ.get("OLLAMA_HOST") and not own
+    marked = metafunc.definition.get_closest_marker("embedded")
+    hosts = ["embedded", "ollama"] if real and not marked else ["embedded"]
+    metafunc.parametrize("host", hosts, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def host(request: pytest.FixtureRequest) -> str:
+    """Where the server under test answers."""
+    kind = "server" if request.param == "embedded" else "real_ollama"
+    found = request.getfixturevalue(kind)
+    return found.url if isinstance(found, ServerProcess) else found
+
+
+@pytest.fixture(scope="session")
+def real_ollama(preload_dir: Path) -> Iterator[str]:
+    """The Ollama at OLLAMA_HOST, given the small model for the time of the tests."""
+    url = os.environ["OLLAMA_HOST"]
+    client = ollama.Client(host=url)
+    assert "tiny:latest" not in model_names(client), "Ollama has a model named tiny: rename it"
+    digest = client.create_blob(preload_dir / "tiny.gguf")
+    client.create("tiny", files={"tiny.gguf": digest})
+    yield url
+    client.delete("tiny")
 
 
 @pytest.fixture
-async def async_client(server: ServerProcess) -> ollama.AsyncClient:
-    return ollama.AsyncClient(host=server.url)
+def client(host: str) -> Iterator[ollama.Client]:
+    """The official client; models that a test makes are gone after it."""
+    client = ollama.Client(host=host)
+    before = model_names(client)
+    yield client
+    for name in model_names(client) - before:
+        client.delete(name)
+
+
+@pytest.fixture
+async def async_client(host: str) -> ollama.AsyncClient:
+    return ollama.AsyncClient(host=host)
+
+
+def model_names(client: ollama.Client) -> set[str]:
+    return {str(model.model) for model in client.list().models}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -71,14 +70,11 @@ def vector(client: ollama.Client, model: str) -> np.ndarray:
 
 
 @pytest.fixture
-def base(client: ollama.Client, tmp_path: Path) -> Iterator[Path]:
+def base(client: ollama.Client, tmp_path: Path) -> Path:
     """A model in full precision, and its tag `base`."""
     directory = make_tiny_llama(tmp_path / "base")
     client.create("base", files=upload(client, directory), quantize="f32")
-    yield directory
-    for model in client.list().models:
-        if model.model != "tiny:latest":
-            client.delete(model.model)
+    return directory
 
 
 def test_an_adapter_does_what_merging_does(
@@ -114,6 +110,7 @@ def test_a_gguf_adapter_is_taken_as_it_is_and_outlives_its_other_tags(
     assert vector(client, "three") @ vector(client, "base") < 0.99
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize(
     ("config", "message"),
     [
@@ -131,6 +128,7 @@ def test_other_adapters_are_refused(
     assert "never:latest" not in [m.model for m in client.list().models]
 
 
+@pytest.mark.embedded
 def test_an_adapter_that_does_not_fit_is_refused(
     client: ollama.Client, base: Path, tmp_path: Path
 ) -> None:

@@ -43,7 +43,7 @@ def test_keep_alive_says_how_long_a_model_stays(client: ollama.Client) -> None:
     client.generate("tiny", prompt="", keep_alive=0)
     client.chat("tiny", messages=ASK, options=GREEDY, keep_alive="10m")
     (model,) = client.ps().models
-    assert model.size_vram == 0
+    assert 0 <= model.size_vram <= model.size
     assert model.size > 10_000
     assert 590 < (model.expires_at - datetime.now(UTC)).total_seconds() <= 600
     client.chat("tiny", messages=ASK, options=GREEDY, keep_alive=-1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,12 +32,9 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def full(client: ollama.Client, wide: Path) -> Iterator[str]:
+def full(client: ollama.Client, wide: Path) -> str:
     client.create("full", files={p.name: client.create_blob(p) for p in wide.iterdir()})
-    yield "full"
-    for model in client.list().models:
-        if model.model != "tiny:latest":
-            client.delete(model.model)
+    return "full"
 
 
 @pytest.mark.parametrize(
