@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -12,6 +12,7 @@ from services.model_server.starter_model.corpus import (
     family,
     reading,
     repair,
+    tool_use,
 )
 from services.model_server.starter_model.corpus import row as corpus
 from services.model_server.starter_model.corpus.holdout import TRAIN, UNSEEN, Holdout
@@ -19,20 +20,27 @@ from services.model_server.starter_model.corpus.persona import PROMPTS
 from services.model_server.starter_model.corpus.signature import Example, draft_request, signature
 from services.model_server.starter_model.corpus.spec import Spec, UnusableDrawError
 
+EXAMPLES, CHECKS = 4, 4
 FREE_FORM = Path(__file__).parent / "free_form.jsonl"
 Message = dict[str, str]
 
 
 @dataclass(frozen=True)
 class Question:
-    """A chat without its last answer; right is code that passes, or words that hold the value."""
+    """A chat without its last answer. Right is code that passes, words with the value, or a call.
+
+    `checks` are further examples, which nobody sees; they and `examples` must pass.
+    """
 
     split: str
     messages: tuple[Message, ...]
     name: str = ""
     examples: tuple[Example, ...] = ()
+    checks: tuple[Example, ...] = ()
     value: str = ""
     spec: Spec | None = None
+    use: tool_use.Use | None = None
+    tools: tuple[tool_use.Tool, ...] = ()
 
 
 def evaluation_set(split: str, count: int, seed: int) -> list[Question]:
@@ -55,8 +63,10 @@ def _coded(split: str, messages: list[Message], spec: Spec) -> Question:
 
 def _draft(holdout: Holdout) -> Callable[[Random, str], Question]:
     def question(rng: Random, split: str) -> Question:
-        spec = family.draw(rng, rng.choice(family.families()), holdout)
-        return _coded(split, corpus.drafted(rng, spec), spec)
+        whole = family.draw(rng, rng.choice(family.families()), holdout, examples=EXAMPLES + CHECKS)
+        spec = replace(whole, examples=whole.examples[:EXAMPLES])
+        question = _coded(split, corpus.drafted(rng, spec), spec)
+        return replace(question, checks=whole.examples[EXAMPLES:])
 
     return question
 
@@ -90,9 +100,11 @@ def _chat(
     return question
 
 
-def _free_form(rng: Random, split: str) -> Question:
-    lines = FREE_FORM.read_text().splitlines()
-    return free_question(json.loads(rng.choice(lines)), split)
+def _call(rng: Random, split: str) -> Question:
+    drawn = tool_use.draw(rng, Holdout(phrase=True, carrier=True))
+    head, asked, _ = drawn.messages
+    plain = {**head, "content": head["content"].removesuffix(tool_use.listing(drawn.tools))}
+    return Question(split, (plain, asked), use=drawn.use, tools=drawn.tools)
 
 
 def free_question(row: dict[str, object], split: str) -> Question:
@@ -129,4 +141,5 @@ SPLITS: dict[str, Callable[[Random, str], Question]] = {
     "told": _chat(conversation.told),
     "tell": _chat(conversation.tell),
     "note": _chat(conversation.note),
+    "call": _call,
 }

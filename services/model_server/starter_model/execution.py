@@ -10,21 +10,37 @@ from services.model_server.starter_model.corpus.signature import Example
 
 SECONDS = 60
 MEMORY = 1 << 30
+BATCH = 200  # jobs of one child, so that endless loops do not use up its time
 CHILD = """
-import json, signal, sys
-def late(number, frame): raise TimeoutError
+import json, signal, sys, traceback
+def late(number, frame): raise TimeoutError('too slow')
 signal.signal(signal.SIGALRM, late)
-def passes(source, name, examples):
+def found(source, name, examples):
+    try: code = compile(source, '<string>', 'exec')
+    except (SyntaxError, ValueError) as error:
+        return f"line {getattr(error, 'lineno', 1)}: {getattr(error, 'msg', error)}"
     scope = {}
-    exec(source, scope)
-    return all(repr(scope[name](*a)) == repr(r) for a, r in examples)
+    try: exec(code, scope)
+    except BaseException as error: return f'{type(error).__name__}: {error}'
+    if not callable(scope.get(name)): return f'line 1: function must be named {name!r}'
+    for arguments, wanted in examples:
+        call = f"{name}({', '.join(map(repr, arguments))})"
+        try: got = scope[name](*json.loads(json.dumps(arguments)))
+        except BaseException as error:
+            lines = [f.lineno for f in traceback.extract_tb(error.__traceback__)
+                     if f.filename == '<string>'] or [1]
+            line = source.split('\\n')[lines[-1] - 1].strip()
+            return f'{call} raised {type(error).__name__}: {error} at line {lines[-1]}: {line}'
+        if repr(got) != repr(wanted): return f'{call} returned {got!r} but must return {wanted!r}'
 for line in sys.stdin:
     signal.setitimer(signal.ITIMER_REAL, 1)
-    try: good = passes(*json.loads(line))
-    except BaseException: good = False
+    try: said = found(*json.loads(line))
+    except BaseException as error: said = f'{type(error).__name__}: {error}'
     signal.setitimer(signal.ITIMER_REAL, 0)
-    print(int(good), file=sys.__stdout__, flush=True)
+    print(json.dumps(said), file=sys.__stdout__, flush=True)
 """
+Job = tuple[str, str, Sequence[Example]]
+"""Source, the function's name, and what it must return."""
 
 
 def _limit() -> None:
@@ -34,21 +50,28 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
-def passing(jobs: Sequence[tuple[str, str, Sequence[Example]]]) -> list[bool]:
-    """Tell for each (source, name, examples) whether the code passes all its examples.
+def findings(jobs: Sequence[Job]) -> list[str | None]:
+    """Say for each job what is wrong, in the forge's words, or None where every example passes.
 
     For the model's own evaluation only; the sandbox service is the place for everything else.
     """
+    said: list[str | None] = []
+    for start in range(0, len(jobs), BATCH):
+        said += _batch(jobs[start : start + BATCH])
+    return said
+
+
+def _batch(jobs: Sequence[Job]) -> list[str | None]:
     lines = "\n".join(json.dumps([source, name, list(examples)]) for source, name, examples in jobs)
     done = subprocess.run(
         [sys.executable, "-I", "-c", CHILD],
         input=lines,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=SECONDS * 2,
         preexec_fn=_limit,
         env={},
         check=False,
     )
-    verdicts = [line == "1" for line in done.stdout.splitlines() if line in ("0", "1")]
-    return (verdicts + [False] * len(jobs))[: len(jobs)]
+    said = [json.loads(line) for line in done.stdout.splitlines() if line[:1] in ('"', "n")]
+    return (said + ["the run ended early"] * len(jobs))[: len(jobs)]

@@ -1,0 +1,1 @@
+"""How good the starter model is, asked through the embedded model server as users ask it."""
