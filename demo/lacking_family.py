@@ -82,13 +82,12 @@ def _spec(rng: Random, name: str, constants: Constants, train: bool) -> dict[str
     head = f"def {name}({PARAMETER}: int) -> int"
     doc, code = (text.format(**constants) for text in (DOC, CODE))
     lengths = rng.sample(range(1, 60), EXAMPLES)
-    results = [constants["base"] + constants["each"] * km for km in lengths]
+    source = f'{head}:\n    """{doc}"""\n    return {code}'
+    scope: dict[str, Any] = {}
+    exec(source, scope)  # noqa: S102 - the owner's own solution, which says what is right
     return {
         "name": name,
         "description": phrase.format(**constants),
-        "examples": [
-            {"arguments": {PARAMETER: km}, "result": result}
-            for km, result in zip(lengths, results, strict=True)
-        ],
-        "source": f'{head}:\n    """{doc}"""\n    return {code}',
+        "examples": [{"arguments": {PARAMETER: km}, "result": scope[name](km)} for km in lengths],
+        "source": source,
     }

@@ -43,6 +43,20 @@ Job = tuple[str, str, Sequence[Example]]
 """Source, the function's name, and what it must return."""
 
 
+def job_line(source: str, name: str, examples: Sequence[Example]) -> str:
+    """Return a job as CHILD reads it, one a line."""
+    return json.dumps([source, name, list(examples)])
+
+
+def read_finding(line: str) -> str | None:
+    """Return what CHILD wrote of a job; a line that is none of its own is a finding itself."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return "the run printed something"
+    return None if said is None else str(said)
+
+
 def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
@@ -62,7 +76,7 @@ def findings(jobs: Sequence[Job]) -> list[str | None]:
 
 
 def _batch(jobs: Sequence[Job]) -> list[str | None]:
-    lines = "\n".join(json.dumps([source, name, list(examples)]) for source, name, examples in jobs)
+    lines = "\n".join(job_line(*job) for job in jobs)
     done = subprocess.run(
         [sys.executable, "-I", "-c", CHILD],
         input=lines,
@@ -73,5 +87,5 @@ def _batch(jobs: Sequence[Job]) -> list[str | None]:
         env={},
         check=False,
     )
-    said = [json.loads(line) for line in done.stdout.splitlines() if line[:1] in ('"', "n")]
+    said = [read_finding(line) for line in done.stdout.splitlines()]
     return (said + ["the run ended early"] * len(jobs))[: len(jobs)]

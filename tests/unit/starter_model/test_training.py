@@ -10,6 +10,7 @@ from services.model_server.starter_model import network, train, vocabulary
 from services.model_server.starter_model.batch import batches
 from services.model_server.starter_model.corpus import drill
 from services.model_server.starter_model.corpus.row import rows
+from services.model_server.starter_model.muon import Muon
 
 SMALL = network.Shape(layers=2, width=32, inner=64, heads=2, vocabulary=600)
 
@@ -89,3 +90,19 @@ def test_drills_are_answered_with_the_words_that_were_given():
         words = set(re.findall(r"\w+", answer["content"])) - {"def", "return"}
         assert words
         assert words <= set(re.findall(r"\w+", asked["content"]))
+
+
+def test_muon_moves_as_torch_s_own_does():
+    torch.manual_seed(1)
+    ours = [torch.nn.Parameter(torch.randn(shape)) for shape in ((8, 16), (8, 16), (16, 8))]
+    theirs = [torch.nn.Parameter(matrix.detach().clone()) for matrix in ours]
+    own = Muon(ours, lr=0.01, weight_decay=0.1)
+    reference = torch.optim.Muon(theirs, lr=0.01, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+    for _ in range(5):
+        for mine, other in zip(ours, theirs, strict=True):
+            mine.grad = torch.randn_like(mine)
+            other.grad = mine.grad.clone()
+        own.step()
+        reference.step()
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other, atol=2e-3, rtol=0)  # theirs sums in bfloat16
