@@ -18,6 +18,7 @@ from services.model_server.prompt import (
     with_defaults,
 )
 from services.model_server.requests import ChatRequest
+from services.model_server.token_probabilities import Probabilities, whole_logprobs
 from services.model_server.tool_calls import ToolCalls
 from services.model_server.tool_text import ToolText, tag_of
 
@@ -33,7 +34,8 @@ async def chat(library: Library, request: ChatRequest) -> AsyncIterator[Line]:
         await library.unload(opened)
         yield answer.empty("unload", message=_EMPTY)
         return
-    body = {**_body(opened, request), **options.sampling()}
+    probabilities = Probabilities(request)
+    body = {**_body(opened, request), **options.sampling(), **probabilities.fields()}
     lease = await library.lease(opened, options, request.keep_alive)
     answer.loaded(lease.load_ns)
     if not request.messages:
@@ -54,7 +56,8 @@ async def chat(library: Library, request: ChatRequest) -> AsyncIterator[Line]:
             calls.add(item.tool_calls)
             text = written.feed(item.text)
             if text or item.thinking:
-                yield answer.line(message=_message(text, item.thinking))
+                told = probabilities.told(item.logprobs)
+                yield answer.line(message=_message(text, item.thinking), **told)
 
 
 def _written_calls(template: str, tools: list[dict[str, Any]] | None) -> ToolText:
@@ -98,4 +101,4 @@ def whole_chat(lines: list[Line]) -> Line:
         message["thinking"] = thinking
     if calls := [call for m in messages for call in m.get("tool_calls", [])]:
         message["tool_calls"] = calls
-    return {**lines[-1], "message": message}
+    return {**lines[-1], "message": message, **whole_logprobs(lines)}

@@ -20,6 +20,7 @@ from services.model_server.prompt import (
 )
 from services.model_server.requests import GenerateRequest, Message
 from services.model_server.runner import OnChunk, Runner
+from services.model_server.token_probabilities import Probabilities, whole_logprobs
 
 
 async def complete(library: Library, request: GenerateRequest) -> AsyncIterator[Line]:
@@ -32,19 +33,22 @@ async def complete(library: Library, request: GenerateRequest) -> AsyncIterator[
         yield answer.empty("unload", response="")
         return
     _check(opened, request)
+    probabilities = Probabilities(request)
     lease = await library.lease(opened, options, request.keep_alive)
     answer.loaded(lease.load_ns)
     if not request.prompt:
         lease.release()
         yield answer.empty("load", response="")
         return
-    call = _call(lease.runner, opened, request, options.sampling())
+    fields = {**options.sampling(), **probabilities.fields()}
+    call = _call(lease.runner, opened, request, fields)
     async with aclosing(generate(library.answers, lease, call)) as items:
         async for item in items:
             if isinstance(item, Outcome):
                 yield answer.last(item, response="")
             elif item.text or item.thinking:
-                yield answer.line(**_fields(item.text, item.thinking))
+                told = probabilities.told(item.logprobs)
+                yield answer.line(**_fields(item.text, item.thinking), **told)
 
 
 def _check(opened: Opened, request: GenerateRequest) -> None:
@@ -86,4 +90,4 @@ def whole_completion(lines: list[Line]) -> Line:
     """The lines of an answer as the single object that `stream: false` asks for."""
     response = "".join(line["response"] for line in lines)
     thinking = "".join(line.get("thinking", "") for line in lines)
-    return {**lines[-1], **_fields(response, thinking)}
+    return {**lines[-1], **_fields(response, thinking), **whole_logprobs(lines)}

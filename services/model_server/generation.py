@@ -26,11 +26,12 @@ _MS_TO_NS = 1_000_000
 
 @dataclass(frozen=True)
 class Piece:
-    """Some more of the answer; `tool_calls` are OpenAI-shaped fragments."""
+    """Some more of the answer; `tool_calls` and `logprobs` are shaped as OpenAI's."""
 
     text: str = ""
     thinking: str = ""
     tool_calls: list[dict[str, Any]] = field(default_factory=list)
+    logprobs: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,9 @@ def read_chunk(chunk: Chunk) -> Piece | Outcome | None:
     delta = choice.get("delta", {})
     text = choice.get("text") or delta.get("content") or ""
     thinking, calls = delta.get("reasoning_content") or "", delta.get("tool_calls") or []
-    return Piece(text, thinking, calls) if text or thinking or calls else None
+    if not (text or thinking or calls):
+        return None
+    return Piece(text, thinking, calls, (choice.get("logprobs") or {}).get("content") or [])
 
 
 def chunk_error(error: dict[str, Any]) -> ModelServerError:

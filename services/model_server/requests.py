@@ -54,6 +54,8 @@ class _Answered(_Request):
     options: dict[str, Any] | None = None
     keep_alive: KeepAlive = None
     think: bool | str | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
 
 
 class ChatRequest(_Answered):

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import json
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import ollama
@@ -233,3 +235,28 @@ def test_the_server_says_that_it_runs(server: ServerProcess) -> None:
     assert httpx.get(server.url).text == "Ollama is running"
     assert httpx.head(server.url).status_code == 200
     assert httpx.get(server.url + "/api/version").json()["version"].count(".") == 2
+
+
+def ascii_of(pieces: Iterable[Any]) -> str:
+    """What a random model says with certainty: it cuts other characters between tokens."""
+    said = "".join(piece if isinstance(piece, str) else piece.token for piece in pieces)
+    return "".join(char for char in said if char.isascii())
+
+
+def test_tokens_come_with_their_probabilities_where_asked(client: ollama.Client) -> None:
+    asked = {"options": GREEDY, "logprobs": True, "top_logprobs": 3}
+    whole = client.chat("tiny", messages=ASK, **asked)
+    assert ascii_of(whole.logprobs) == ascii_of([whole.message.content])
+    for token in whole.logprobs:
+        assert token.logprob <= 0
+        assert len(token.top_logprobs) == 3
+        assert token.top_logprobs[0].logprob == token.logprob  # greedy takes the likeliest
+    parts = list(client.chat("tiny", messages=ASK, stream=True, **asked))
+    streamed = [token.token for part in parts for token in part.logprobs or []]
+    assert streamed == [token.token for token in whole.logprobs]
+    text = client.generate("tiny", "hello", options=GREEDY, logprobs=True)
+    assert ascii_of(text.logprobs) == ascii_of([text.response])
+    assert not text.logprobs[0].top_logprobs
+    assert client.chat("tiny", messages=ASK, options=GREEDY).logprobs is None
+    with pytest.raises(ollama.ResponseError, match="top_logprobs must be between 0 and 20"):
+        client.chat("tiny", messages=ASK, logprobs=True, top_logprobs=21)
