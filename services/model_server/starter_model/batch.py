@@ -14,7 +14,7 @@ POOL = 4096  # rows among which lengths are sorted
 
 @dataclass(frozen=True)
 class Batch:
-    """Ids (rows, length), int64; weights of the same shape, float32, zero on padding."""
+    """Ids (rows, length), int16; weights of the same shape, float16, zero on padding."""
 
     ids: torch.Tensor
     weights: torch.Tensor
@@ -36,8 +36,8 @@ def batches(rows: list[tuple[Tokens, Weights]], tokens: int, rng: Random) -> Ite
 def pad(group: list[tuple[Tokens, Weights]]) -> Batch:
     """Pad a group on the right to its longest row, at most the context."""
     longest = min(max(len(ids) for ids, _ in group), CONTEXT)
-    ids = np.zeros((len(group), longest), np.int64)
-    weights = np.zeros((len(group), longest), np.float32)
+    ids = np.zeros((len(group), longest), np.int16)
+    weights = np.zeros((len(group), longest), np.float16)
     for place, (row_ids, row_weights) in enumerate(group):
         ids[place, : len(row_ids)] = row_ids[:longest]
         weights[place, : len(row_ids)] = row_weights[:longest]

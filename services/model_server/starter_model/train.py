@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 
 import torch
 from rich.console import Console
@@ -28,7 +29,7 @@ def step_of(
 ) -> float:
     """Take one step at a share of the full rates, with all workers; return this worker's loss."""
     device = next(network.parameters()).device
-    batch = Batch(batch.ids.to(device), batch.weights.to(device))
+    batch = Batch(batch.ids.to(device).long(), batch.weights.to(device).float())
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bfloat16_is_fast()):
         loss = net.loss_of(network, batch)
     loss.backward()
@@ -91,7 +92,8 @@ def work(rank: int, plan: Plan) -> None:
 
 def begun(plan: Plan, size: int) -> LlamaForCausalLM:
     """Return the network to train, fresh or from the plan's folder, with `size` tokens."""
-    network = net.build(net.Shape(vocabulary=size), vocabulary.END_ID, vocabulary.PAD_ID)
+    shape = replace(plan.shape, vocabulary=size)
+    network = net.build(shape, vocabulary.END_ID, vocabulary.PAD_ID)
     if plan.begin:
         network.load_state_dict(checkpoint.trained(plan.begin).state_dict())
     return network.to("cuda" if torch.cuda.is_available() else "cpu")

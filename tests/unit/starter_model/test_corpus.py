@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from demo import lacking_family
-from services.model_server.starter_model.corpus import composition, family, reading
+from services.model_server.starter_model.corpus import composition, family, reading, repair
 from services.model_server.starter_model.corpus.fact import personal
 from services.model_server.starter_model.corpus.holdout import TRAIN, UNSEEN, Holdout, is_held
 from services.model_server.starter_model.corpus.row import rows
@@ -70,6 +70,14 @@ def test_the_usual_reading_fails_and_the_second_passes():
         assert failing(ambiguity.usual, ambiguity.spec) is not None
         assert failing(ambiguity.spec.source, ambiguity.spec) is None
     assert seen > 30
+
+
+def test_a_broken_loop_is_never_run():
+    spec = family.draw(Random(1), next(f for f in family.families() if f.key == "halvings"), TRAIN)
+    assert "while " in spec.source
+    broken = [repair.draw(Random(n), spec) for n in range(200)]
+    assert any(broken)
+    assert all("returned" not in each.finding for each in broken if each)
 
 
 def test_training_never_meets_held_out_phrases():

@@ -49,9 +49,9 @@ class Row:
     messages: tuple[Message, ...]
 
 
-def rows(seed: int, count: int, holdout: Holdout = TRAIN) -> Iterator[Row]:
-    """Yield `count` rows; the same seed gives the same rows, in the same order."""
-    for number in range(count):
+def rows(seed: int, count: int, holdout: Holdout = TRAIN, start: int = 0) -> Iterator[Row]:
+    """Yield `count` rows from `start` on; the same seed gives the same rows, in the same order."""
+    for number in range(start, start + count):
         yield row(Random(f"{seed}/{number}"), holdout)
 
 
