@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 from gguf import GGUFReader, GGUFWriter
-from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFValueType
+from gguf.constants import GGMLQuantizationType, GGUFValueType
 from gguf.gguf_reader import ReaderField, ReaderTensor
 from gguf.quants import dequantize
 
 from services.model_server.errors import BadModelError
-from services.model_server.tensor_types import Quantization, quantization, quantized
+from services.model_server.tensor_types import announce, quantization, quantized
 
 _OWN = ("GGUF.", "general.architecture", "general.file_type")  # the writer sets these itself
 _FULL = (GGMLQuantizationType.F32, GGMLQuantizationType.F16, GGMLQuantizationType.BF16)
@@ -35,7 +35,8 @@ def requantize_gguf(source: Path, out: Path, quantize: str) -> None:
             _copy(writer, field)
         writer.add_file_type(wanted.file_type)
         for tensor in reader.tensors:
-            _announce(writer, tensor, wanted, layers)
+            shape = _shape(tensor)
+            announce(writer, tensor.name, shape, wanted.type_of(tensor.name, shape, layers))
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_ti_data_to_file()
@@ -60,14 +61,6 @@ def _copy(writer: GGUFWriter, field: ReaderField) -> None:
     kind, *inner = field.types
     sub_type = inner[-1] if kind is GGUFValueType.ARRAY and inner else None
     writer.add_key_value(field.name, field.contents(), kind, sub_type)
-
-
-def _announce(writer: GGUFWriter, tensor: ReaderTensor, wanted: Quantization, layers: int) -> None:
-    shape = _shape(tensor)
-    kind = wanted.type_of(tensor.name, shape, layers)
-    block, block_bytes = GGML_QUANT_SIZES[kind]
-    size = int(np.prod(shape)) // block * block_bytes
-    writer.add_tensor_info(tensor.name, shape, np.dtype(np.float32), size, raw_dtype=kind)
 
 
 def _shape(tensor: ReaderTensor) -> tuple[int, ...]:

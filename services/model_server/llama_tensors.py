@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 from gguf import GGUFWriter
 from gguf.constants import (
-    GGML_QUANT_SIZES,
     MODEL_ARCH,
     GGMLQuantizationType,
 )
@@ -19,7 +18,7 @@ from gguf.tensor_mapping import get_tensor_name_map
 from services.model_server.errors import BadModelError
 from services.model_server.llama_config import LlamaConfig
 from services.model_server.safetensors_file import StoredTensor, stored_tensors
-from services.model_server.tensor_types import Quantization, quantization, quantized
+from services.model_server.tensor_types import Quantization, announce, quantization, quantized
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,9 @@ class LlamaTensors:
         """Add names, shapes and types to the file's header."""
         factors = self._config.rope_factors()
         if factors is not None:
-            self._announce(writer, "rope_freqs.weight", factors.shape, GGMLQuantizationType.F32)
+            announce(writer, "rope_freqs.weight", factors.shape, GGMLQuantizationType.F32)
         for planned in self._planned:
-            self._announce(writer, planned.name, planned.source.shape, planned.tensor_type)
+            announce(writer, planned.name, planned.source.shape, planned.tensor_type)
 
     def write(self, writer: GGUFWriter) -> None:
         """Write the values, in the announced order."""
@@ -64,14 +63,6 @@ class LlamaTensors:
             writer.write_tensor_data(factors)
         for planned in self._planned:
             writer.write_tensor_data(planned.values(self._config))
-
-    @staticmethod
-    def _announce(
-        writer: GGUFWriter, name: str, shape: tuple[int, ...], kind: GGMLQuantizationType
-    ) -> None:
-        block, block_bytes = GGML_QUANT_SIZES[kind]
-        size = int(np.prod(shape)) // block * block_bytes
-        writer.add_tensor_info(name, shape, np.dtype(np.float32), size, raw_dtype=kind)
 
 
 def _plan(model_dir: Path, config: LlamaConfig, wanted: Quantization) -> Iterator[_Planned]:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import xllamacpp
+from gguf import GGUFWriter
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, LlamaFileType
 from gguf.quants import quantize as quantize_array
 
@@ -88,6 +89,15 @@ def quantization(name: str) -> Quantization:
         known = ", ".join(WORDS)
         raise BadModelError(f"unsupported quantization type {name!r}: use one of {known}")
     return found
+
+
+def announce(
+    writer: GGUFWriter, name: str, shape: tuple[int, ...], kind: GGMLQuantizationType
+) -> None:
+    """Add a tensor's name, shape (rows first) and type to a file's header."""
+    block, block_bytes = GGML_QUANT_SIZES[kind]
+    size = int(np.prod(shape)) // block * block_bytes
+    writer.add_tensor_info(name, shape, np.dtype(np.float32), size, raw_dtype=kind)
 
 
 def quantized(
