@@ -16,7 +16,7 @@ import json, signal, sys, traceback
 def late(number, frame): raise TimeoutError('too slow')
 signal.signal(signal.SIGALRM, late)
 def found(source, name, examples):
-    try: code = compile(source, '<string>', 'exec')
+    try: code = compile(source, '<draft>', 'exec')
     except (SyntaxError, ValueError) as error:
         return f"line {getattr(error, 'lineno', 1)}: {getattr(error, 'msg', error)}"
     scope = {}
@@ -28,7 +28,7 @@ def found(source, name, examples):
         try: got = scope[name](*json.loads(json.dumps(arguments)))
         except BaseException as error:
             lines = [f.lineno for f in traceback.extract_tb(error.__traceback__)
-                     if f.filename == '<string>'] or [1]
+                     if f.filename == '<draft>'] or [1]
             line = source.split('\\n')[lines[-1] - 1].strip()
             return f'{call} raised {type(error).__name__}: {error} at line {lines[-1]}: {line}'
         if repr(got) != repr(wanted): return f'{call} returned {got!r} but must return {wanted!r}'

@@ -91,21 +91,30 @@ def kept(
 
 
 async def main(options: argparse.Namespace) -> None:
-    """Draft until enough drafts have failed, then write them."""
-    drafter, start = Drafter(options.ollama, options.model), 0
+    """Draft until enough drafts have failed; write them, also where that was cut short."""
     rows: list[dict[str, list[Message]]] = []
-    async with open_channel(options.sandbox) as channel:
-        with Progress() as bar:
-            task = bar.add_task("failed drafts", total=options.count)
-            while len(rows) < options.count and start < options.count * 20:
-                asked = specs(options.seed, start, BATCH)
-                start += BATCH
-                drafts = await asyncio.to_thread(drafter.drafts, asked)
-                rows += kept(asked, drafts, await findings(channel, asked, drafts))
-                bar.update(task, completed=len(rows))
-    lines = "\n".join(json.dumps(row) for row in rows[: options.count]) + "\n"
-    options.out.write_bytes(gzip.compress(lines.encode(), mtime=0))
-    print(f"{len(rows)} of {start} drafts failed")  # noqa: T201
+    try:
+        async with open_channel(options.sandbox) as channel:
+            await collect(options, channel, rows)
+    finally:
+        lines = "".join(json.dumps(row) + "\n" for row in rows[: options.count])
+        options.out.write_bytes(gzip.compress(lines.encode(), mtime=0))
+
+
+async def collect(
+    options: argparse.Namespace, channel: grpc.aio.Channel, rows: list[dict[str, list[Message]]]
+) -> None:
+    """Add rows until there are enough, or a model fails so seldom that there never will be."""
+    drafter = Drafter(options.ollama, options.model)
+    with Progress() as bar:
+        task = bar.add_task("failed drafts", total=options.count)
+        for start in range(0, options.count * 20, BATCH):
+            asked = specs(options.seed, start, BATCH)
+            drafts = await asyncio.to_thread(drafter.drafts, asked)
+            rows += kept(asked, drafts, await findings(channel, asked, drafts))
+            bar.update(task, completed=len(rows))
+            if len(rows) >= options.count:
+                return
 
 
 if __name__ == "__main__":
