@@ -10,7 +10,7 @@ from typing import Any
 
 from services.trainer.hyperparameters import Hyperparameters
 
-Message = dict[str, str]  # {"role": "system" | "user" | "assistant", "content": text}
+Message = dict[str, str]  # {"role": "system" | "user" | "assistant" | "tool", "content": text}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from services.model_server.starter_model.corpus import (
     conversation,
     drill,
     family,
+    own,
     reading,
     repair,
     tool_use,
@@ -31,6 +32,7 @@ SHARES = {
     "usual": 4,
     "second": 3,
     "repair": 14,
+    "own": 6,
     "reread": 6,
     "chat": 34,
     "request": 6,
@@ -166,6 +168,7 @@ def _freely(rng: Random, drawn: Spec) -> str:
 REGISTERS: dict[str, Callable[[Random, Holdout], list[Message]]] = {
     "chat": lambda rng, holdout: list(conversation.draw(rng, holdout).messages),
     "drill": lambda rng, _: drill.draw(rng),
+    "own": lambda rng, _: own.draw(rng),
     "call": lambda rng, holdout: list(tool_use.draw(rng, holdout).messages),
     "called": tool_use.answered,
     "uncalled": lambda rng, holdout: tool_use.unneeded(
