@@ -5,7 +5,7 @@ batch among several requests and can reuse the start of an earlier prompt, but e
 other kernels, and the last bits of the sums then depend on what else was asked: with the
 8-bit and 16-bit test models greedy answers changed. So answers run side by side in servers of
 their own, which share the file's pages (weights are mapped, not copied), and a seed or a
-temperature of 0 means the same answer each time. Small models lose no throughput by it.
+temperature of 0 means the same answer each time. What that costs is in ADR 10.
 """
 
 from __future__ import annotations
