@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.starter_model.__main__ import WEIGHTS
+from benchmarks.starter_model.served import WEIGHTS
 from deploy.local import LocalStack
 
 PROMPT = "Write a Python function.\nTask: " + "Count the words of the text, one by one. " * 12

@@ -21,11 +21,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.starter_model.judgement import chosen, faults, is_right, repairs
-from benchmarks.starter_model.served import Answer, Served, gguf_folder
+from benchmarks.starter_model.served import WEIGHTS, Answer, Served, gguf_folder
 from deploy.local import LocalStack
 from services.model_server.starter_model.evaluation import Question, evaluation_set, free_form
 
-WEIGHTS = Path(__file__).parents[2] / "services" / "model_server" / "starter_model" / "weights"
 DRAFTS = ("seen", "carrier", "phrase", "both", "value", "unseen", "composition")
 SAMPLED = ("phrase", "free_form")
 ANSWERS = ("recall", "unknown", "told", "tell", "note")

@@ -18,6 +18,7 @@ from services.model_server.gguf_export import export_gguf
 from services.model_server.starter_model.evaluation import Question
 
 MODEL = "starter"
+WEIGHTS = Path(__file__).parents[2] / "services" / "model_server" / "starter_model" / "weights"
 ASKED_AT_ONCE = 4
 ANSWER_TOKENS = 200
 

@@ -22,7 +22,7 @@ def adapted(
     """
     blobs = named_blobs(store, files)
     kinds = {PurePosixPath(name).suffix for name in blobs} & {".gguf", ".safetensors"}
-    if kinds == {".gguf"} and len(blobs) == len(files):
+    if kinds == {".gguf"}:
         digests = [_checked(store, manifest, digest) for digest in files.values()]
     elif kinds == {".safetensors"}:
         digests = [_converted(store, manifest, blobs, report)]

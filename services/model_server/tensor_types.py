@@ -76,17 +76,16 @@ QUANTIZATIONS = {
     "f16": Quantization(T.F16, LlamaFileType.MOSTLY_F16),
     "bf16": Quantization(T.BF16, LlamaFileType.MOSTLY_BF16),
     "q8_0": Quantization(T.Q8_0, LlamaFileType.MOSTLY_Q8_0),
-    "q4_k_m": Quantization(T.Q4_K, LlamaFileType.MOSTLY_Q4_K_M, _medium),
-    "q4_k_s": Quantization(T.Q4_K, LlamaFileType.MOSTLY_Q4_K_S, _small),
+    "q4_K_M": Quantization(T.Q4_K, LlamaFileType.MOSTLY_Q4_K_M, _medium),
+    "q4_K_S": Quantization(T.Q4_K, LlamaFileType.MOSTLY_Q4_K_S, _small),
 }
-WORDS = ("f32", "f16", "bf16", "q8_0", "q4_K_M", "q4_K_S")
 
 
 def quantization(name: str) -> Quantization:
     """The quantisation of this name, in any case; BadModelError for one that is not there."""
-    found = QUANTIZATIONS.get(name.lower())
+    found = next((q for word, q in QUANTIZATIONS.items() if word.lower() == name.lower()), None)
     if found is None:
-        known = ", ".join(WORDS)
+        known = ", ".join(QUANTIZATIONS)
         raise BadModelError(f"unsupported quantization type {name!r}: use one of {known}")
     return found
 

@@ -61,7 +61,6 @@ class ToolText:
                 self.calls += calls
         if self.calls:
             return ""
-        self._held = ""
         return rest
 
     def _start(self) -> int | None:

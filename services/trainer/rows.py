@@ -13,7 +13,7 @@ from typing import Any
 from services.trainer.engine import EngineError
 from services.trainer.training_job import Message
 
-_ROLES = ("system", "user", "assistant", "tool")
+_ROLES = {"system", "user", "assistant", "tool"}
 
 
 @dataclass(frozen=True)
