@@ -71,11 +71,21 @@ def from_rpc_error(error: grpc.RpcError) -> errors.BatosError:
 
     A peer that cannot be reached is `Unavailable`; a code outside the table is `Internal`.
     """
-    # AioRpcError is no grpc.Call but answers like one; None where the peer sent no rich status.
-    status = rpc_status.from_call(cast(grpc.Call, error))
-    if status is None:
-        return _plain(error)
-    return from_status(status)
+    status = received_status(error)
+    return _plain(error) if status is None else from_status(status)
+
+
+def received_status(error: grpc.RpcError) -> status_pb2.Status | None:
+    """What the peer said of the error; None where it said nothing, or the call did not end by it.
+
+    Where the caller's time is over as the peer's refusal comes in, gRPC keeps DEADLINE_EXCEEDED
+    beside the refusal's metadata: the call has then ended by the deadline.
+    """
+    try:
+        # AioRpcError is no grpc.Call but answers like one.
+        return rpc_status.from_call(cast(grpc.Call, error))
+    except ValueError:
+        return None
 
 
 def from_status(status: status_pb2.Status) -> errors.BatosError:

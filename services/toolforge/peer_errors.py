@@ -1,12 +1,9 @@
 """What a failed call to a peer means: it said so itself, or it could not be reached."""
 
-from typing import cast
-
 import grpc
-from grpc_status import rpc_status
 
 from shared.errors import BatosError, Unavailable
-from shared.rpc_status import from_rpc_error
+from shared.rpc_status import from_rpc_error, received_status
 
 
 def read_failure(error: grpc.RpcError, peer: str, reason: str) -> BatosError:
@@ -18,7 +15,7 @@ def read_failure(error: grpc.RpcError, peer: str, reason: str) -> BatosError:
     known = from_rpc_error(error)
     if not isinstance(known, Unavailable):
         return known
-    said_so_itself = rpc_status.from_call(cast(grpc.Call, error)) is not None
+    said_so_itself = received_status(error) is not None
     own_reason = known.reason if known.reason != Unavailable.default_reason else reason
     return Unavailable(
         known.message if said_so_itself else f"{peer} cannot be reached: {known.message}",

@@ -26,11 +26,14 @@ async def of_sandbox(channel: grpc.aio.Channel) -> Any:
 
 
 async def of_toolforge(channel: grpc.aio.Channel) -> Any:
-    """Versions of tools, and which forges there are; those go on by themselves."""
+    """Versions of registered tools, and which forges there are; those go on by themselves."""
     stub = ToolForgeServiceStub(channel)
     tools = await stub.ListTools(toolforge.ListToolsRequest(page_size=500))
     forges = await stub.ListForges(toolforge.ListForgesRequest(page_size=500))
-    return {t.name: t.version for t in tools.tools}, [f.name for f in forges.forges]
+    registered = {
+        t.name: t.version for t in tools.tools if t.origin != toolforge.TOOL_ORIGIN_FORGED
+    }
+    return registered, [f.name for f in forges.forges]
 
 
 async def of_trainer(channel: grpc.aio.Channel) -> Any:

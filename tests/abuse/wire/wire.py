@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import grpc
 from google.protobuf.descriptor import MethodDescriptor
 from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 from shared.channel import MESSAGE_LIMIT_BYTES
+from shared.rpc_status import received_status
 from tests.contract.rpc_methods import path_of
 
 DOMAIN = "batos"
@@ -135,7 +135,7 @@ class Wire:
 def refusal(error: grpc.aio.AioRpcError) -> Outcome:
     """The status and its details."""
     info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-    status = rpc_status.from_call(error)
+    status = received_status(error)
     for detail in status.details if status else ():
         detail.Unpack(info)
         detail.Unpack(request)

@@ -1,7 +1,16 @@
+import grpc
 import pytest
+from grpc.aio import AioRpcError, Metadata
 
-from shared.errors import FailedPrecondition, InvalidArgument, ResourceExhausted, Violation
-from shared.rpc_status import from_status, to_grpc_status, to_status
+from shared.errors import (
+    DeadlineExceeded,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    ResourceExhausted,
+    Violation,
+)
+from shared.rpc_status import from_rpc_error, from_status, to_grpc_status, to_status
 
 METADATA_BYTES = 8192
 
@@ -36,3 +45,12 @@ def test_what_is_short_comes_back_whole():
 def test_a_cut_text_ends_on_a_whole_character():
     back = from_status(to_status(FailedPrecondition("🦇" * 1000)))
     assert set(back.message) == {"🦇", "…"}
+
+
+def test_a_deadline_stands_where_a_refusal_came_in_as_it_passed():
+    refusal = to_grpc_status(NotFound("no such forge"))
+    trailing = Metadata(*refusal.trailing_metadata)
+    late = AioRpcError(grpc.StatusCode.DEADLINE_EXCEEDED, Metadata(), trailing, "Deadline Exceeded")
+    assert type(from_rpc_error(late)) is DeadlineExceeded
+    heard = AioRpcError(grpc.StatusCode.NOT_FOUND, Metadata(), trailing, refusal.details)
+    assert type(from_rpc_error(heard)) is NotFound
