@@ -22,6 +22,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "warmup_steps": (0, 100_000),
     "weight_decay": (0.0, 1.0),
     "lora_dropout": (0.0, 0.9),
+    "merge_scale": (0.05, 1.0),
     "checkpoint_steps": (1, 100_000),
 }
 
@@ -33,6 +34,8 @@ class Hyperparameters:
     `max_steps` optimiser steps of `batch_size` rows each, of which `rehearsal_share` (0 to 1) are
     rehearsal rows; rows above `max_length` tokens are left out; `schedule` is a learning rate
     schedule as transformers names it; a checkpoint is kept every `checkpoint_steps`.
+    `merge_scale` is the share of what was learnt that is merged into the base: below 1 the model
+    stays nearer to what it knew (Wortsman et al. 2022, WiSE-FT, arXiv 2109.01903).
     """
 
     max_steps: int = 60
@@ -47,6 +50,7 @@ class Hyperparameters:
     schedule: str = "linear"
     weight_decay: float = 0.01
     lora_dropout: float = 0.0
+    merge_scale: float = 1.0
     checkpoint_steps: int = 20
 
     def replaced_by(self, given: Mapping[str, Any]) -> Hyperparameters:

@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft.tuners.lora import LoraLayer
 
 from services.trainer.chat_tokens import count_prompt_tokens
 from services.trainer.training_job import TrainingJob
 
 
 def export(adapted: Any, tokenizer: Any, job: TrainingJob) -> None:
-    """Merges the adapter into its base and writes `job.merged` and `job.parity`.
+    """Merges the adapter into its base by its `merge_scale`; writes `job.merged` and `job.parity`.
 
     `adapted` is a peft model. Weights are BF16 where the base was, otherwise F16. The directory
     appears whole or not at all.
     """
     kept_as = adapted.config.dtype
+    scale(adapted, job.hyperparameters.merge_scale)
     merged = adapted.merge_and_unload()
     merged = merged.to(torch.bfloat16 if kept_as == torch.bfloat16 else torch.float16)
     partial = job.merged.with_name("merged.partial")
@@ -34,6 +36,13 @@ def export(adapted: Any, tokenizer: Any, job: TrainingJob) -> None:
     _sync(partial)
     partial.rename(job.merged)
     _sync(job.merged.parent)
+
+
+def scale(adapted: Any, share: float) -> None:
+    """Keeps so much of what a peft model's LoRA layers have learnt (0 to 1)."""
+    for layer in adapted.modules():
+        if isinstance(layer, LoraLayer):
+            layer.scale_layer(share)
 
 
 def _write_parity(tokenizer: Any, job: TrainingJob) -> None:

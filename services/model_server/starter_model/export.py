@@ -18,7 +18,7 @@ def export(trained: Path, weights: Path) -> Path:
         shutil.copyfile(trained / name, weights / name)
     out = weights / "starter.gguf"
     export_gguf(trained, out, "q8_0")
-    rehearsal.write(weights / "rehearsal.jsonl.gz")
+    rehearsal.write(trained, weights / "rehearsal.jsonl.gz")
     return out
 
 
