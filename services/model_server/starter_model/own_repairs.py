@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import gzip
 import json
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -92,6 +93,9 @@ def kept(
 
 async def main(options: argparse.Namespace) -> None:
     """Draft until enough drafts have failed; write them, also where that was cut short."""
+    whole = asyncio.current_task()
+    assert whole is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, whole.cancel)
     rows: list[dict[str, list[Message]]] = []
     try:
         async with open_channel(options.sandbox) as channel:
