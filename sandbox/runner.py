@@ -1,23 +1,31 @@
-"""The guest: waits for one request on stdin, runs it, reports on descriptor 3, and stops.
+"""The guest: waits for a request on stdin, runs it, reports on descriptor 3, and waits again.
 
-It runs inside the sandbox as `python -I -S -c <this text>`, with the standard library alone.
+It runs inside the sandbox as `python -I -S -c <this text> MODULE…`, with the standard library alone
+and the modules that it is told to import ahead. One request is all that most guests ever see: they
+are ended after it. Only in a session more of them follow, and share the namespace of `__main__`.
 Nothing in here is a secret or a defence: user code shares this interpreter and may do to it what it
 likes. What keeps the host safe lies outside; what is reported is read there as hostile input.
 
 Frames, both ways: four bytes of length (big endian), then that many bytes of UTF-8 JSON.
-In:  {source, calls: [{function, arguments}], stdin (base64), argv, limits: {resource: number}}
-Out: {kind: ready}, then {kind: loaded} once the source has run, then per call {kind: value, value}
-     or {kind: raised, ...}, then {kind: end}. A source that raises gives {kind: raised} in place of
-     {kind: loaded}, and no calls are made.
+In:  {source, calls: [{function, arguments}], stdin (base64), argv, limits: {resource: number},
+      files: [{path, content (base64)}], environment: {name: value}, collect: [pattern],
+      cell (number from 1 in a session, else 0)}
+Out: {kind: ready} once; then {kind: loaded} once the source has run, per call {kind: value, value}
+     or {kind: raised, ...}, per collected file {kind: file, path, content (base64)}, {kind: end}.
+     A source that raises gives {kind: raised} in place of {kind: loaded}, and no calls are made.
+     {kind: raised} in place of a file says why files cannot be handed back.
 """
 
+import ast
 import base64
 import contextlib
+import glob
 import io
 import json
 import linecache
 import os
 import resource
+import stat
 import struct
 import sys
 import types
@@ -26,33 +34,42 @@ from typing import Any
 REQUESTS = 0
 REPORTS = 3
 FILE_NAME = "main.py"
+WORK = os.getcwd()  # noqa: PTH109
+PACKAGES = "/python/packages"
+FILE_COUNT_LIMIT = 128
+FILE_BYTES_LIMIT = 3 << 20
 VALUE_LIMIT_BYTES = 1 << 20
 MESSAGE_LIMIT = 2048
 TRACEBACK_LIMIT = 4096
 SOURCE_LINE_LIMIT = 400
 
 _guest_pid = os.getpid()
+_sources: set[str] = set()
 
 
 def main() -> None:
-    """Serves one request; ends without a word where stdin closes before there is one."""
-    preload()
+    """Serves requests until the host hangs up; most often it ends us after the first."""
+    preload(sys.argv[1:])
+    line = os.dup(REQUESTS)
     report({"kind": "ready"})
-    request = read_request()
-    if request is not None:
-        line = os.dup(REQUESTS)
-        prepare(request)
-        serve(request)
+    module = types.ModuleType("__main__")
+    while (request := read_request(line)) is not None:
+        try:
+            prepare(request)
+        except OSError as error:
+            report(describe(error))
+        else:
+            serve(request, module)
         flush()
         report({"kind": "end"})
-        # The host looks once more at what this run left going, then ends us; or it hangs up.
-        os.read(line, 1)
     os._exit(0)
 
 
-def preload() -> None:
-    """Imports what tools use most while nobody waits; a cold import costs milliseconds here."""
-    for name in ("collections", "dataclasses", "datetime", "itertools", "math", "random", "string"):
+def preload(modules: list[str]) -> None:
+    """Imports what will be used while nobody waits; a cold import costs milliseconds here."""
+    if os.path.isdir(PACKAGES):  # noqa: PTH112 - pathlib is slow to import
+        sys.path.append(PACKAGES)
+    for name in modules:
         __import__(name)
 
 
@@ -71,21 +88,21 @@ def send(text: str) -> None:
         data = data[os.write(REPORTS, data) :]
 
 
-def read_request() -> dict[str, Any] | None:
-    """The one request, or None at the end of stdin."""
-    head = read_exactly(4)
+def read_request(line: int) -> dict[str, Any] | None:
+    """The next request, or None where the host has hung up."""
+    head = read_exactly(line, 4)
     if head is None:
         return None
-    body = read_exactly(struct.unpack(">I", head)[0])
+    body = read_exactly(line, struct.unpack(">I", head)[0])
     request: dict[str, Any] | None = None if body is None else json.loads(body)
     return request
 
 
-def read_exactly(size: int) -> bytes | None:
+def read_exactly(line: int, size: int) -> bytes | None:
     """`size` bytes from the host, or None where it hung up."""
     data = bytearray()
     while len(data) < size:
-        chunk = os.read(REQUESTS, size - len(data))
+        chunk = os.read(line, size - len(data))
         if not chunk:
             return None
         data += chunk
@@ -93,7 +110,7 @@ def read_exactly(size: int) -> bytes | None:
 
 
 def prepare(request: dict[str, Any]) -> None:
-    """Lowers the limits for good, and gives user code its own stdin and argv."""
+    """Lowers the limits for good, and gives user code its stdin, argv, environment and files."""
     for name, value in request["limits"].items():
         resource.setrlimit(getattr(resource, name), (value, value))
     null = os.open(os.devnull, os.O_RDONLY)
@@ -102,26 +119,37 @@ def prepare(request: dict[str, Any]) -> None:
     stdin = io.BytesIO(base64.b64decode(request["stdin"]))
     sys.stdin = io.TextIOWrapper(stdin, encoding="utf-8")
     sys.argv = [FILE_NAME, *request["argv"]]
+    os.environ.update(request["environment"])
+    for file in request["files"]:
+        path = os.path.join(WORK, file["path"])  # noqa: PTH118
+        os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
+        with open(path, "wb") as target:  # noqa: PTH123
+            target.write(base64.b64decode(file["content"]))
 
 
-def serve(request: dict[str, Any]) -> None:
-    """Runs the source once as `__main__`, then each call in order."""
-    source = request["source"]
-    linecache.cache[FILE_NAME] = (len(source), None, source.splitlines(True), FILE_NAME)
-    module = types.ModuleType("__main__")
+def serve(request: dict[str, Any], module: types.ModuleType) -> None:
+    """Runs the source as `__main__`, then each call in order, then collects files."""
     sys.modules["__main__"] = module
-    if not load(source, module, script=not request["calls"]):
-        return
-    for call in request["calls"]:
-        make_call(module, call["function"], call["arguments"])
-
-
-def load(source: str, module: types.ModuleType, *, script: bool) -> bool:
-    """Executes the source; False where it raised. A script may leave by sys.exit(0)."""
+    if load(request, module):
+        for call in request["calls"]:
+            make_call(module, call["function"], call["arguments"])
     try:
-        code = compile(source, FILE_NAME, "exec", dont_inherit=True)
-        exec(code, module.__dict__)  # noqa: S102 - this process exists to do just that
-        if script:
+        for path in collected(request["collect"]):
+            send_file(path)
+    except BaseException as error:
+        report(describe(error))
+
+
+def load(request: dict[str, Any], module: types.ModuleType) -> bool:
+    """Executes the source; False where it raised. A script may leave by sys.exit(0)."""
+    source, cell = request["source"], request["cell"]
+    name = f"cell{cell}.py" if cell else FILE_NAME
+    _sources.add(name)
+    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+    script = not request["calls"]
+    try:
+        execute(source, name, module, show=bool(cell))
+        if script and not cell:
             join_threads()
     except BaseException as error:
         if not (script and isinstance(error, SystemExit) and error.code in (None, 0)):
@@ -130,6 +158,53 @@ def load(source: str, module: types.ModuleType, *, script: bool) -> bool:
     flush()
     report({"kind": "loaded"})
     return True
+
+
+def execute(source: str, name: str, module: types.ModuleType, *, show: bool) -> None:
+    """Runs the source; to `show` is to print the value of an expression at its end."""
+    if not show:
+        exec(compile(source, name, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
+        return
+    tree = ast.parse(source, name)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, name, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
+    if isinstance(last, ast.Expr):
+        shown = compile(ast.Expression(last.value), name, "eval", dont_inherit=True)
+        value = eval(shown, module.__dict__)  # noqa: S307
+        if value is not None:
+            print(repr(value))  # noqa: T201
+
+
+def collected(patterns: list[str]) -> list[str]:
+    """Relative paths of the regular files that match; no link is followed on the way."""
+    found = {
+        path
+        for pattern in patterns
+        for path in glob.iglob(pattern, root_dir=WORK, recursive=True, include_hidden=True)  # noqa: PTH207
+        if is_plain(path)
+    }
+    if len(found) > FILE_COUNT_LIMIT:
+        raise OSError(f"{len(found)} files match; at most {FILE_COUNT_LIMIT} go out")
+    size = sum(os.stat(os.path.join(WORK, path)).st_size for path in found)  # noqa: PTH116, PTH118
+    if size > FILE_BYTES_LIMIT:
+        raise OSError(f"the files are {size} bytes; at most {FILE_BYTES_LIMIT} go out")
+    return sorted(found)
+
+
+def is_plain(path: str) -> bool:
+    """Whether it is a regular file below the working directory, and no link leads there."""
+    whole = os.path.join(WORK, path)  # noqa: PTH118
+    return os.path.realpath(whole) == os.path.normpath(whole) and stat.S_ISREG(
+        os.lstat(whole).st_mode
+    )
+
+
+def send_file(path: str) -> None:
+    """Reports one file."""
+    descriptor = os.open(os.path.join(WORK, path), os.O_RDONLY | os.O_NOFOLLOW)  # noqa: PTH118
+    with open(descriptor, "rb") as file:  # noqa: PTH123
+        content = base64.b64encode(file.read(FILE_BYTES_LIMIT + 1)).decode()
+    report({"kind": "file", "path": os.path.normpath(path), "content": content})
 
 
 def make_call(module: types.ModuleType, name: str, arguments: dict[str, Any]) -> None:
@@ -173,11 +248,12 @@ def describe(error: BaseException) -> dict[str, Any]:
     """The exception as a report: only the lines of the user's own source."""
     frames = user_frames(error)
     line = frames[-1][0] if frames else 0
-    if isinstance(error, SyntaxError) and error.filename == FILE_NAME:
-        line = error.lineno or 0
+    file = frames[-1][2] if frames else FILE_NAME
+    if isinstance(error, SyntaxError) and error.filename in _sources:
+        line, file = error.lineno or 0, error.filename
     lines = [
-        f'  File "{FILE_NAME}", line {number}, in {name}\n    {source_line(number)}\n'
-        for number, name in frames
+        f'  File "{source}", line {number}, in {name}\n    {source_line(source, number)}\n'
+        for number, name, source in frames
     ]
     return {
         "kind": "raised",
@@ -185,25 +261,26 @@ def describe(error: BaseException) -> dict[str, Any]:
         "message": message_of(error),
         "traceback": "".join(lines)[-TRACEBACK_LIMIT:],
         "line": line,
-        "source_line": source_line(line),
+        "source_line": source_line(file, line),
     }
 
 
-def user_frames(error: BaseException) -> list[tuple[int, str]]:
-    """(line, function) of the frames that lie in the user's source, outermost first."""
+def user_frames(error: BaseException) -> list[tuple[int, str, str]]:
+    """(line, function, file) of the frames that lie in the user's sources, outermost first."""
     frames = []
     step = error.__traceback__
     while step is not None:
-        if step.tb_frame.f_code.co_filename == FILE_NAME:
-            frames.append((step.tb_lineno, step.tb_frame.f_code.co_name))
+        code = step.tb_frame.f_code
+        if code.co_filename in _sources:
+            frames.append((step.tb_lineno, code.co_name, code.co_filename))
         step = step.tb_next
     # Endless recursion has a thousand frames; its two ends tell the story.
     return frames if len(frames) <= 20 else frames[:10] + frames[-10:]
 
 
-def source_line(number: int) -> str:
-    """A line of the user's source, stripped; empty where there is none."""
-    return linecache.getline(FILE_NAME, number).strip()[:SOURCE_LINE_LIMIT]
+def source_line(file: str, number: int) -> str:
+    """A line of a source of the user's, stripped; empty where there is none."""
+    return linecache.getline(file, number).strip()[:SOURCE_LINE_LIMIT]
 
 
 def message_of(error: BaseException) -> str:

@@ -16,6 +16,8 @@ _METHODS: Mapping[str, frozenset[str]] = {
     "/batos.memory.v1.MemoryService/Forget": _OPERATOR | {"toolforge"},
     "/batos.memory.v1.MemoryService/GetStats": _OPERATOR,
     "/batos.sandbox.v1.SandboxService/Execute": _OPERATOR | {"toolforge", "trainer"},
+    "/batos.sandbox.v1.SandboxService/ExecuteStream": _OPERATOR,
+    "/batos.sandbox.v1.SandboxService/Session": _OPERATOR,
     "/batos.sandbox.v1.SandboxService/GetCapacity": _OPERATOR | {"toolforge"},
     "/batos.toolforge.v1.ToolForgeService/StartForge": _OPERATOR,
     "/batos.toolforge.v1.ToolForgeService/GetForge": _OPERATOR,

@@ -33,7 +33,10 @@ _SERVICE_CONFIG = {
     "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
         {
-            "name": [{"service": "batos.sandbox.v1.SandboxService", "method": "Execute"}],
+            "name": [
+                {"service": "batos.sandbox.v1.SandboxService", "method": method}
+                for method in ("Execute", "ExecuteStream", "Session")
+            ],
             "retryPolicy": _retry("RESOURCE_EXHAUSTED"),
         },
         {"name": [{}], "retryPolicy": _retry("UNAVAILABLE")},

@@ -23,6 +23,9 @@ _SECONDS = {
     "/batos.trainer.v1.TrainerService/BuildDataset": 300.0,
     # The sandbox's own wall limit is at most 60 s, and a run may queue before it.
     "/batos.sandbox.v1.SandboxService/Execute": 120.0,
+    "/batos.sandbox.v1.SandboxService/ExecuteStream": 120.0,
+    # The longest that a session may live, and some.
+    "/batos.sandbox.v1.SandboxService/Session": 3900.0,
     "/batos.toolforge.v1.ToolForgeService/InvokeTool": 150.0,
     "/batos.toolforge.v1.ToolForgeService/RegisterTool": 150.0,
 }

@@ -10,13 +10,13 @@ import grpc
 from batos.sandbox.v1 import sandbox_pb2, sandbox_pb2_grpc
 
 from services.sandbox_executor import processes
-from services.sandbox_executor.executor import Executor
-from services.sandbox_executor.job import Limits
-from services.sandbox_executor.oci_bundle import GuestBounds
-from services.sandbox_executor.pool import PoolBounds
-from services.sandbox_executor.protobuf_request import Bounds
+from services.sandbox_executor.admission import Admission
+from services.sandbox_executor.executor import Executor, Guest
+from services.sandbox_executor.memory_budget import MemoryBudget
+from services.sandbox_executor.profile import Profile, guest_bounds, profiles
 from services.sandbox_executor.runsc_runtime import RunscOptions, RunscRuntime
 from services.sandbox_executor.servicer import SandboxServicer
+from services.sandbox_executor.session import SessionBounds
 from services.sandbox_executor.settings import SandboxSettings
 from services.sandbox_executor.state_dir import StateDir
 from shared import logs, process
@@ -34,9 +34,18 @@ async def main(settings: SandboxSettings) -> None:
     replica_id = secrets.token_hex(4)
     state_dir = StateDir(settings.state_dir, replica_id)
     await asyncio.to_thread(state_dir.open)
-    runtime = RunscRuntime(_options(settings), state_dir)
-    executor = Executor(runtime, _pool_bounds(settings), replica_id)
-    servicer = SandboxServicer(executor, _run_bounds(settings))
+    kinds = profiles(settings)
+    guests = {
+        name: Guest(RunscRuntime(_options(settings, kind), state_dir), kind.pool)
+        for name, kind in kinds.items()
+    }
+    admission = Admission(settings.max_running, settings.max_queued, settings.max_sessions)
+    executor = Executor(guests, admission, MemoryBudget(settings.total_memory_bytes), replica_id)
+    servicer = SandboxServicer(
+        executor,
+        {name: kind.runs for name, kind in kinds.items()},
+        SessionBounds(settings.session_idle_seconds, settings.session_seconds),
+    )
 
     def register(server: grpc.aio.Server) -> None:
         sandbox_pb2_grpc.add_SandboxServiceServicer_to_server(servicer, server)
@@ -53,19 +62,14 @@ async def main(settings: SandboxSettings) -> None:
         await asyncio.to_thread(state_dir.close)
 
 
-def _options(settings: SandboxSettings) -> RunscOptions:
+def _options(settings: SandboxSettings, profile: Profile) -> RunscOptions:
     return RunscOptions(
         find=lambda: _find_runsc(settings),
         cache=settings.cache_dir.resolve(),
-        bounds=GuestBounds(
-            processes=settings.max_processes,
-            open_files=settings.open_files,
-            scratch_bytes=settings.scratch_bytes,
-            file_bytes=settings.file_bytes,
-            # A backstop for a guest whose executor has died; runs are stopped long before.
-            cpu_seconds=int(settings.max_wall_seconds) + 10,
-        ),
+        bounds=guest_bounds(settings),
         program=_RUNNER.read_text("utf-8"),
+        modules=profile.modules,
+        packages=profile.packages,
         boot_seconds=settings.boot_seconds,
     )
 
@@ -78,34 +82,6 @@ def _find_runsc(settings: SandboxSettings) -> Path | None:
         return cached
     on_path = shutil.which("runsc")
     return Path(on_path) if on_path else None
-
-
-def _pool_bounds(settings: SandboxSettings) -> PoolBounds:
-    return PoolBounds(
-        size=settings.pool_size,
-        running=settings.max_running,
-        queued=settings.max_queued,
-        booting=settings.max_booting,
-    )
-
-
-def _run_bounds(settings: SandboxSettings) -> Bounds:
-    return Bounds(
-        default=Limits(
-            wall_seconds=settings.wall_seconds,
-            cpu_seconds=settings.cpu_seconds,
-            memory_bytes=settings.memory_bytes,
-            processes=settings.processes,
-            output_bytes=settings.output_bytes,
-        ),
-        most=Limits(
-            wall_seconds=settings.max_wall_seconds,
-            cpu_seconds=settings.max_wall_seconds,
-            memory_bytes=settings.max_memory_bytes,
-            processes=settings.max_processes,
-            output_bytes=settings.max_output_bytes,
-        ),
-    )
 
 
 if __name__ == "__main__":

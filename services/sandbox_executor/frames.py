@@ -14,10 +14,10 @@ from services.sandbox_executor.job import Job
 
 _HEAD = struct.Struct(">I")
 
-# A value of 1 MiB as JSON and its envelope; the guest refuses larger ones by itself.
-FRAME_LIMIT_BYTES = (1 << 20) + 1024
+# A file of 3 MiB in base64 and its envelope; the guest refuses larger ones by itself.
+FRAME_LIMIT_BYTES = (4 << 20) + 4096
 # Everything that one run may report; it has to fit into one answer.
-REPORT_LIMIT_BYTES = 4 << 20
+REPORT_LIMIT_BYTES = 6 << 20
 
 Frame = dict[str, object]
 
@@ -27,18 +27,31 @@ class BrokenFrame(Exception):
 
 
 def encode_request(job: Job) -> bytes:
-    """The one frame that a guest is given; its limits can only be lowered in there."""
+    """The frame that a guest is given; its limits can only be lowered in there."""
+    limits = {
+        # One more than allowed, so that going over can be seen from outside.
+        "RLIMIT_NPROC": job.limits.processes + 1,
+        # Far above what may be used, since address space is not memory: it stops the absurd.
+        "RLIMIT_AS": 2 * job.limits.memory_bytes + (1 << 30),
+        "RLIMIT_NOFILE": job.limits.open_files,
+        "RLIMIT_FSIZE": job.limits.file_bytes,
+    }
+    if not job.cell:
+        # A backstop for a guest whose executor has died; runs are stopped long before.
+        limits["RLIMIT_CPU"] = int(job.limits.cpu_seconds) + 10
     body = {
         "source": job.source,
         "calls": [{"function": c.function, "arguments": c.arguments} for c in job.calls],
         "stdin": base64.b64encode(job.stdin).decode(),
         "argv": list(job.argv),
-        "limits": {
-            # One more than allowed, so that going over can be seen from outside.
-            "RLIMIT_NPROC": job.limits.processes + 1,
-            # Far above what may be used, since address space is not memory: it stops the absurd.
-            "RLIMIT_AS": 2 * job.limits.memory_bytes + (1 << 30),
-        },
+        "limits": limits,
+        "files": [
+            {"path": file.path, "content": base64.b64encode(file.content).decode()}
+            for file in job.files
+        ],
+        "environment": dict(job.environment),
+        "collect": list(job.collect),
+        "cell": job.cell,
     }
     data = json.dumps(body).encode()
     return _HEAD.pack(len(data)) + data

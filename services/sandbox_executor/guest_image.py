@@ -19,6 +19,7 @@ from shared.errors import Unavailable
 
 PYTHON = "/python/bin/python3"
 LIBRARIES = "/python/lib"
+PACKAGES = "/python/packages"
 
 # Raised whenever what is put into the image changes.
 _LAYOUT = 1
@@ -42,18 +43,19 @@ _LEFT_OUT = shutil.ignore_patterns(
 )
 
 
-def prepare(cache: Path) -> Path:
-    """The root directory of the guest, made where the cache lacks it (under a second, 70 MB).
+def prepare(cache: Path, packages: Path | None = None) -> Path:
+    """The root directory of a guest, made where the cache lacks it (under a second, 70 MB).
 
-    Blocking. Raises Unavailable where it cannot be written.
+    `packages` is a folder as `pip install --target` makes it, for guests that have more than the
+    standard library. Blocking. Raises Unavailable where the image cannot be written.
     """
-    root = cache / "sandbox-image" / _fingerprint()
+    root = cache / "sandbox-image" / _fingerprint(packages)
     if root.is_dir():
         return root
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=root.parent, prefix=".making-") as work:
-            _assemble(Path(work) / "root")
+            _assemble(Path(work) / "root", packages)
             _publish(Path(work) / "root", root)
     except (OSError, subprocess.SubprocessError) as error:
         raise Unavailable(
@@ -73,9 +75,11 @@ def _publish(made: Path, root: Path) -> None:
             raise
 
 
-def _fingerprint() -> str:
+def _fingerprint(packages: Path | None) -> str:
     stat = _executable().stat()
     facts = f"{_LAYOUT} {sys.version} {_executable()} {stat.st_size} {stat.st_mtime_ns}"
+    if packages:
+        facts += " ".join(sorted(found.name for found in packages.glob("*.dist-info")))
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
@@ -85,13 +89,19 @@ def _executable() -> Path:
     return Path(base).resolve()
 
 
-def _assemble(root: Path) -> None:
+def _assemble(root: Path, packages: Path | None) -> None:
     for directory in ("proc", "dev", "tmp", "python/bin", "python/lib"):
         (root / directory).mkdir(parents=True)
     library = root / f"python/lib/python{sys.version_info.major}.{sys.version_info.minor}"
     shutil.copytree(sysconfig.get_path("stdlib"), library, ignore=_LEFT_OUT)
     shutil.copy2(_executable(), root / PYTHON[1:])
-    for linked in _linked(_executable(), *(library / "lib-dynload").glob("*.so")):
+    if packages:
+        shutil.copytree(packages, root / PACKAGES[1:], ignore=_LEFT_OUT)
+        compileall.compile_dir(root / PACKAGES[1:], quiet=2, workers=1)
+    extensions = [*(library / "lib-dynload").glob("*.so"), *(root / PACKAGES[1:]).rglob("*.so*")]
+    for linked in _linked(_executable(), *extensions):
+        if linked.is_relative_to(root):
+            continue  # packages bring some of theirs
         # The loader is named by its absolute path in every program; the rest are searched for.
         is_loader = linked.name.startswith("ld-")
         target = root / (linked.relative_to("/") if is_loader else f"python/lib/{linked.name}")
@@ -116,3 +126,5 @@ def _linked(*binaries: Path) -> set[Path]:
 
 if __name__ == "__main__":  # for images, which have the guest's files made when they are built
     prepare(Path(sys.argv[1]))
+    for found in sorted(Path(sys.argv[1]).glob("sandbox-packages/*")):
+        prepare(Path(sys.argv[1]), found)

@@ -1,7 +1,7 @@
 """A run and what came of it: the words of the sandbox, without any technology."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -33,13 +33,23 @@ class Outcome(StrEnum):
 @dataclass(frozen=True)
 class Limits:
     """Bounds of one run. Memory counts tmpfs too; processes count threads; output is both streams
-    together."""
+    together; open files are those of one process, and `file_bytes` bounds each file."""
 
     wall_seconds: float
     cpu_seconds: float
     memory_bytes: int
     processes: int
     output_bytes: int
+    open_files: int
+    file_bytes: int
+
+
+@dataclass(frozen=True)
+class File:
+    """A file below the working directory; `path` is relative, with "/" between folders."""
+
+    path: str
+    content: bytes
 
 
 @dataclass(frozen=True)
@@ -52,13 +62,21 @@ class Call:
 
 @dataclass(frozen=True)
 class Job:
-    """What to run: the source once, as `__main__`, then the calls in order."""
+    """What to run: the source once, as `__main__`, then the calls in order.
+
+    `collect` are patterns of files to hand back. `cell` counts from 1 in a session; it is 0 for a
+    run that has its sandbox for itself.
+    """
 
     source: str
     calls: Sequence[Call]
     stdin: bytes
     argv: Sequence[str]
     limits: Limits
+    files: Sequence[File] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    collect: Sequence[str] = ()
+    cell: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,3 +122,4 @@ class Ended:
     wall_seconds: float
     peak_memory_bytes: int
     warm: bool
+    files: Sequence[File]

@@ -3,6 +3,7 @@
 After the OCI runtime specification 1.0.2 (config.md, config-linux.md).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,8 @@ _NAMESPACES = ("pid", "ipc", "uts", "mount", "network")
 class GuestBounds:
     """Bounds that hold from the boot on; a run lowers some of them for itself.
 
-    `scratch_bytes` bounds all files in /tmp together, `file_bytes` each of them.
+    `scratch_bytes` bounds all files in /tmp together, `file_bytes` each of them. `memory_bytes` is
+    the most that any run may ask for.
     """
 
     processes: int
@@ -28,10 +30,13 @@ class GuestBounds:
     scratch_bytes: int
     file_bytes: int
     cpu_seconds: int
+    memory_bytes: int
 
 
-def configuration(image: Path, program: str, bounds: GuestBounds) -> dict[str, object]:
-    """config.json for an interpreter that runs `program` in a read-only `image`."""
+def configuration(
+    image: Path, program: str, modules: Sequence[str], bounds: GuestBounds
+) -> dict[str, object]:
+    """config.json for an interpreter that runs `program`, given `modules`, in a read-only image."""
     return {
         "ociVersion": "1.0.2",
         "hostname": "sandbox",
@@ -40,7 +45,7 @@ def configuration(image: Path, program: str, bounds: GuestBounds) -> dict[str, o
             "terminal": False,
             "user": {"uid": _GUEST_ID, "gid": _GUEST_ID},
             # -I and -S: no environment, no site, no user directory; -B: nothing is written.
-            "args": [guest_image.PYTHON, "-I", "-S", "-B", "-X", "utf8", "-c", program],
+            "args": [guest_image.PYTHON, "-I", "-S", "-B", "-X", "utf8", "-c", program, *modules],
             "env": _environment(),
             "cwd": "/tmp",  # noqa: S108 - the guest's own
             "capabilities": {name: [] for name in _CAPABILITY_SETS},
@@ -60,6 +65,9 @@ def _environment() -> list[str]:
         "LANG=C.UTF-8",
         # An arena per thread would use up the address space long before memory.
         "MALLOC_ARENA_MAX=2",
+        # As would a thread per core of the host.
+        "OPENBLAS_NUM_THREADS=1",
+        "OMP_NUM_THREADS=1",
     ]
 
 

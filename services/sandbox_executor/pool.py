@@ -8,25 +8,21 @@ from dataclasses import dataclass
 
 import structlog
 
+from services.sandbox_executor.admission import Admission
 from services.sandbox_executor.runtime import Runtime, Sandbox
-from shared.errors import BatosError, ResourceExhausted, Unavailable
+from shared.errors import BatosError, Unavailable
 
 _log = structlog.get_logger()
 
 # A boot takes a whole core for a while: most runs are over before it begins.
 _REFILL_SECONDS = 0.03
-# A guess at how soon a place is free, for callers that are refused.
-_RETRY_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
 class PoolBounds:
-    """`size` sandboxes wait booted, `running` run at once, `queued` callers wait for a place, and
-    `booting` sandboxes boot at once."""
+    """`size` sandboxes wait booted, and `booting` boot at once."""
 
     size: int
-    running: int
-    queued: int
     booting: int
 
 
@@ -48,11 +44,13 @@ class Pool:
         self,
         runtime: Runtime,
         bounds: PoolBounds,
+        admission: Admission,
         notify: Callable[[BatosError | None], Awaitable[None]],
         upkeep_seconds: float = 5.0,
     ) -> None:
         self._runtime = runtime
         self._bounds = bounds
+        self._admission = admission
         self._notify = notify
         self._upkeep_seconds = upkeep_seconds
         self._ready: deque[Sandbox] = deque()
@@ -61,12 +59,9 @@ class Pool:
         self._coming = 0
         self._boot_slots = asyncio.Semaphore(bounds.booting)
         self._retiring: set[asyncio.Task[None]] = set()
-        self._places = asyncio.Semaphore(bounds.running)
         self._upkeep: asyncio.Task[None] | None = None
         self._closed = False
         self.failure: BatosError | None = None
-        self.busy_count = 0
-        self.queued_count = 0
 
     @property
     def ready_count(self) -> int:
@@ -96,38 +91,17 @@ class Pool:
         Raises ResourceExhausted where too many wait already, and Unavailable where none boots.
         Nothing has run then.
         """
-        await self._enter()
+        await self._admission.enter()
         try:
             claimed = await self._take()
         except BaseException:
-            self._leave()
+            self._admission.leave()
             raise
         try:
             yield claimed
         finally:
             claimed.sandbox.kill()
-            self._retire(claimed.sandbox, self._leave)
-
-    async def _enter(self) -> None:
-        if self._places.locked():
-            if self.queued_count >= self._bounds.queued:
-                raise ResourceExhausted(
-                    f"{self._bounds.running} runs are under way and {self.queued_count} wait",
-                    reason="SANDBOX_QUEUE_FULL",
-                    retry_after=_RETRY_SECONDS,
-                )
-            self.queued_count += 1
-            try:
-                await self._places.acquire()
-            finally:
-                self.queued_count -= 1
-        else:
-            await self._places.acquire()
-        self.busy_count += 1
-
-    def _leave(self) -> None:
-        self.busy_count -= 1
-        self._places.release()
+            self._retire(claimed.sandbox, self._admission.leave)
 
     async def _take(self) -> Claimed:
         while self._ready:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from services.sandbox_executor.frames import BrokenFrame, FrameReader, encode_request
 from services.sandbox_executor.job import Ended, Job, Outcome, Verdict
-from services.sandbox_executor.output import Output
+from services.sandbox_executor.memory_budget import MemoryBudget
+from services.sandbox_executor.output import Listener, Output
 from services.sandbox_executor.pipes import PipeReader, write_all
 from services.sandbox_executor.runtime import Sandbox
 from services.sandbox_executor.transcript import Transcript
@@ -19,23 +20,34 @@ _DETAIL_CHARACTERS = 500
 class Run:
     """Sends the request, reads what comes, and settles on the first verdict that is proved.
 
-    It ends the sandbox, which must not be used again afterwards.
+    It ends the sandbox, which must not be used again afterwards; only a session's cell leaves it
+    be, where it ended as cells should. `listener` hears what is printed, as far as it is kept.
     """
 
-    def __init__(self, sandbox: Sandbox, job: Job, *, warm: bool) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        job: Job,
+        budget: MemoryBudget,
+        *,
+        warm: bool,
+        listener: Listener | None = None,
+    ) -> None:
         self._sandbox = sandbox
         self._job = job
         self._warm = warm
         self._started = time.perf_counter()
         self._frames = FrameReader()
-        self._transcript = Transcript(len(job.calls))
-        self._output = Output(job.limits.output_bytes)
-        self._watchdog = Watchdog(sandbox, job.limits)
+        self._transcript = Transcript(len(job.calls), collects=bool(job.collect))
+        self._output = Output(job.limits.output_bytes, listener)
+        self._watchdog = Watchdog(sandbox, job.limits, budget)
         # Whoever settles it first wins. None: the reports ended before the run did.
         self._first: asyncio.Future[Verdict | None] = asyncio.get_running_loop().create_future()
 
     async def finish(self) -> Ended:
         """Runs the job to its end; bounded by its wall limit."""
+        if self._job.cell:
+            await self._watchdog.count_from_here()
         reports = PipeReader(self._sandbox.reports, self._receive, self._reports_ended)
         printed = [
             PipeReader(self._sandbox.stdout, self._counted(self._output.add_stdout)),
@@ -47,7 +59,8 @@ class Run:
         ]
         try:
             verdict = await self._decide()
-            self._sandbox.kill()
+            if not (self._job.cell and verdict.outcome in (Outcome.OK, Outcome.FAILED)):
+                self._sandbox.kill()
             for reader in printed:
                 reader.drain()
             return self._ended(verdict)
@@ -56,6 +69,7 @@ class Run:
                 reader.stop()
             for helper in helpers:
                 helper.cancel()
+            self._watchdog.close()
             await asyncio.gather(*helpers, return_exceptions=True)
 
     async def _decide(self) -> Verdict:
@@ -138,6 +152,7 @@ class Run:
             wall_seconds=time.perf_counter() - self._started,
             peak_memory_bytes=self._watchdog.peak_memory_bytes,
             warm=self._warm,
+            files=tuple(self._transcript.files),
         )
 
 

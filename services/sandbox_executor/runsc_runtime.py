@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,8 @@ class RunscOptions:
     cache: Path
     bounds: GuestBounds
     program: str
+    modules: Sequence[str]
+    packages: Path | None
     boot_seconds: float
 
 
@@ -60,7 +62,7 @@ class RunscRuntime:
         """Checks the binary and prepares the guest's files."""
         binary = await asyncio.to_thread(self._binary)
         version = await asyncio.to_thread(runsc_binary.version, binary)
-        await asyncio.to_thread(guest_image.prepare, self._options.cache)
+        await asyncio.to_thread(self._image)
         who = "as root" if os.geteuid() == 0 else "unprivileged"
         return RuntimeInfo("runsc", version, f"gvisor (systrap), rootless, {who}")
 
@@ -85,6 +87,9 @@ class RunscRuntime:
                 raise _boot_failure(words, error) from error
             raise
 
+    def _image(self) -> Path:
+        return guest_image.prepare(self._options.cache, self._options.packages)
+
     def _binary(self) -> Path:
         binary = self._options.find()
         if binary is None:
@@ -96,9 +101,10 @@ class RunscRuntime:
 
     def _spawn(self, sandbox_id: str) -> tuple[Path, "subprocess.Popen[bytes]", HostPipes]:
         binary = self._binary()
-        image = guest_image.prepare(self._options.cache)
+        image = self._image()
         directory = self._state_dir.new(sandbox_id)
-        config = oci_bundle.configuration(image, self._options.program, self._options.bounds)
+        options = self._options
+        config = oci_bundle.configuration(image, options.program, options.modules, options.bounds)
         (directory / "config.json").write_text(json.dumps(config), "utf-8")
         try:
             process, pipes = _start(binary, directory)

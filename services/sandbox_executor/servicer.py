@@ -1,34 +1,66 @@
 """batos.sandbox.v1.SandboxService ⇄ Executor."""
 
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+
 from batos.sandbox.v1 import sandbox_pb2 as pb
 from batos.sandbox.v1 import sandbox_pb2_grpc as pb_grpc
 
+from services.sandbox_executor import protobuf_answer
+from services.sandbox_executor import session as kept
 from services.sandbox_executor.executor import Executor
-from services.sandbox_executor.job import Ended, Outcome, Raised, Result
-from services.sandbox_executor.protobuf_request import Bounds, read_job
+from services.sandbox_executor.job import Job
+from services.sandbox_executor.protobuf_limits import Bounds
+from services.sandbox_executor.protobuf_request import read_cell, read_job, read_opening
+from services.sandbox_executor.session import SessionBounds
+from shared.durations import seconds_of
+from shared.errors import InvalidArgument, Violation
 from shared.interceptors.around import Context
 
-_OUTCOMES = {
-    Outcome.OK: pb.OUTCOME_OK,
-    Outcome.FAILED: pb.OUTCOME_FAILED,
-    Outcome.TIMED_OUT: pb.OUTCOME_TIMED_OUT,
-    Outcome.MEMORY_LIMIT: pb.OUTCOME_MEMORY_LIMIT,
-    Outcome.OUTPUT_LIMIT: pb.OUTCOME_OUTPUT_LIMIT,
-    Outcome.PROCESS_LIMIT: pb.OUTCOME_PROCESS_LIMIT,
-    Outcome.CRASHED: pb.OUTCOME_CRASHED,
-}
+DEFAULT_PROFILE = "python"
 
 
 class SandboxServicer(pb_grpc.SandboxServiceServicer):
-    """Translates; decides nothing."""
+    """Translates; decides nothing. `bounds` are the limits by profile."""
 
-    def __init__(self, executor: Executor, bounds: Bounds) -> None:
+    def __init__(
+        self, executor: Executor, bounds: Mapping[str, Bounds], sessions: SessionBounds
+    ) -> None:
         self._executor = executor
         self._bounds = bounds
+        self._sessions = sessions
 
     async def Execute(self, request: pb.ExecuteRequest, context: Context) -> pb.ExecuteResponse:
         """Runs one source in one fresh sandbox."""
-        return _response(await self._executor.execute(read_job(request, self._bounds)))
+        profile = self._profile(request.profile)
+        job = read_job(request, self._bounds[profile])
+        return protobuf_answer.answer(await self._executor.execute(profile, job))
+
+    async def ExecuteStream(
+        self, request: pb.ExecuteStreamRequest, context: Context
+    ) -> AsyncIterator[pb.ExecuteStreamResponse]:
+        """Execute, with its output as it appears."""
+        profile = self._profile(request.run.profile)
+        job = read_job(request.run, self._bounds[profile])
+        async with aclosing(self._executor.stream(profile, job)) as events:
+            async for event in events:
+                yield protobuf_answer.streamed(event)
+
+    async def Session(
+        self, requests: AsyncIterator[pb.SessionRequest], context: Context
+    ) -> AsyncIterator[pb.SessionResponse]:
+        """One sandbox, cell after cell."""
+        first = await _next(requests)
+        if first is None or first.WhichOneof("step") != "open":
+            raise _invalid("open", "a session begins with it")
+        profile = self._profile(first.open.profile)
+        opened = read_opening(first.open, self._bounds[profile])
+        async with self._executor.session(profile, self._session_bounds(first.open)) as session:
+            yield self._opened(session)
+            async with aclosing(_cells(session, opened, requests)) as responses:
+                async for response in responses:
+                    yield response
 
     async def GetCapacity(
         self, request: pb.GetCapacityRequest, context: Context
@@ -43,39 +75,54 @@ class SandboxServicer(pb_grpc.SandboxServiceServicer):
             ready_count=capacity.ready_count,
             busy_count=capacity.busy_count,
             queued_count=capacity.queued_count,
+            session_count=capacity.session_count,
             unavailable_reason=capacity.unavailable_reason,
+            profiles=list(self._bounds),
         )
 
+    def _profile(self, name: str) -> str:
+        profile = name or DEFAULT_PROFILE
+        if profile not in self._bounds:
+            raise _invalid("profile", f"there is only: {', '.join(self._bounds)}")
+        return profile
 
-def _response(ended: Ended) -> pb.ExecuteResponse:
-    response = pb.ExecuteResponse(
-        outcome=_OUTCOMES[ended.verdict.outcome],
-        results=[_result(result) for result in ended.results],
-        exception=_exception(ended.exception) if ended.exception else None,
-        stdout=ended.stdout,
-        stderr=ended.stderr,
-        detail=ended.verdict.detail,
-        sandbox_id=ended.sandbox_id,
-        peak_memory_bytes=ended.peak_memory_bytes,
-        warm=ended.warm,
-    )
-    response.wall.FromNanoseconds(int(ended.wall_seconds * 1e9))
-    return response
+    def _session_bounds(self, opening: pb.SessionOpen) -> SessionBounds:
+        idle, most = seconds_of(opening.idle_ttl, "open.idle_ttl"), self._sessions.longest_seconds
+        if not 0 <= idle <= most:
+            raise _invalid("open.idle_ttl", f"{idle:g} s is not within 0 and {most:g}")
+        return replace(self._sessions, idle_seconds=idle or self._sessions.idle_seconds)
 
-
-def _result(result: Result) -> pb.CallResult:
-    if result is None:
-        return pb.CallResult()
-    if isinstance(result, Raised):
-        return pb.CallResult(exception=_exception(result))
-    return pb.CallResult(value_json=result.value_json)
+    def _opened(self, session: kept.Session) -> pb.SessionResponse:
+        opened = pb.SessionOpened(
+            sandbox_id=session.sandbox_id, replica_id=self._executor.capacity().replica_id
+        )
+        opened.remaining.FromNanoseconds(int(session.remaining_seconds * 1e9))
+        return pb.SessionResponse(opened=opened)
 
 
-def _exception(raised: Raised) -> pb.GuestException:
-    return pb.GuestException(
-        type=raised.type,
-        message=raised.message,
-        traceback=raised.traceback,
-        line=raised.line,
-        source_line=raised.source_line,
-    )
+async def _cells(
+    session: kept.Session, opened: Job, requests: AsyncIterator[pb.SessionRequest]
+) -> AsyncGenerator[pb.SessionResponse, None]:
+    """Runs what comes until the caller or a cell ends the session."""
+    while not session.ended:
+        request = await session.wait_for(_next(requests))
+        if request is None:
+            return
+        try:
+            if request.WhichOneof("step") != "cell":
+                raise _invalid("cell", "there is none, and a session is opened only once")
+            job = read_cell(request.cell, opened, session.cells + 1)
+        except InvalidArgument as error:
+            yield pb.SessionResponse(refused=pb.CellRefused(detail=error.message))
+            continue
+        async with aclosing(session.run(job)) as events:
+            async for event in events:
+                yield protobuf_answer.in_session(event)
+
+
+async def _next(requests: AsyncIterator[pb.SessionRequest]) -> pb.SessionRequest | None:
+    return await anext(requests, None)
+
+
+def _invalid(field: str, description: str) -> InvalidArgument:
+    return InvalidArgument(f"{field}: {description}", [Violation(field, description)])

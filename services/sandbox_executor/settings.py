@@ -57,7 +57,27 @@ class SandboxSettings(GrpcSettings):
     max_output_bytes: int = Field(
         _MEBIBYTE, ge=1, le=2 * _MEBIBYTE, description="most printed bytes of a run"
     )
-    open_files: int = Field(64, ge=16, le=4096, description="open files in a sandbox")
+    open_files: int = Field(64, ge=16, le=4096, description="open files of a run by default")
+    max_open_files: int = Field(1024, ge=16, le=4096, description="most open files of a run")
+    total_memory_bytes: int = Field(
+        1536 * _MEBIBYTE, ge=64 * _MEBIBYTE, description="memory of all runs together"
+    )
+    max_sessions: int = Field(2, ge=0, le=256, description="sessions open at once, of max_running")
+    session_idle_seconds: float = Field(
+        300, gt=0, le=3600, description="a session ends after so long without a cell"
+    )
+    session_seconds: float = Field(3600, gt=0, le=3600, description="the longest life of a session")
+    preload: tuple[str, ...] = Field(
+        ("collections", "dataclasses", "datetime", "itertools", "math", "random", "string"),
+        description="modules that every guest imports before it is asked for (a JSON list)",
+    )
+    data_pool_size: int = Field(1, ge=0, le=64, description="sandboxes of profile data kept booted")
+    data_memory_bytes: int = Field(
+        512 * _MEBIBYTE, ge=64 * _MEBIBYTE, description="memory of a run of profile data"
+    )
+    data_preload: tuple[str, ...] = Field(
+        ("numpy", "pandas"), description="modules that guests of profile data import ahead, too"
+    )
     scratch_bytes: int = Field(
         64 * _MEBIBYTE, ge=_MEBIBYTE, description="all files in a sandbox's /tmp together"
     )

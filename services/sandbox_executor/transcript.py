@@ -1,24 +1,30 @@
 """What a guest reports, frame by frame, held against the only order that is allowed."""
 
+import base64
 import json
 
+from services.sandbox_executor.file_path import is_inside
 from services.sandbox_executor.frames import BrokenFrame, Frame
-from services.sandbox_executor.job import Raised, Result, Returned
+from services.sandbox_executor.job import File, Raised, Result, Returned
 
 _MESSAGE_CHARACTERS = 2048
 _TRACEBACK_CHARACTERS = 4096
 _NAME_CHARACTERS = 200
+_FILES = 128
+_FILE_BYTES = 3 << 20  # together
 
 
 class Transcript:
-    """loaded, one result per call, end; or raised, end.
+    """loaded, one result per call, or raised; then the files, if any were asked for; end.
 
     `results` has a place for each call, None until it is reported. `exception` is set where the
-    source itself raised. `ended` once the last frame has come.
+    source itself raised, or the files could not be collected. `ended` once the last frame has come.
     """
 
-    def __init__(self, calls: int) -> None:
+    def __init__(self, calls: int, *, collects: bool) -> None:
         self.results: list[Result] = [None] * calls
+        self.files: list[File] = []
+        self._collects = collects
         self.exception: Raised | None = None
         self.loaded = False
         self.ended = False
@@ -38,8 +44,18 @@ class Transcript:
         elif kind in ("value", "raised") and self.loaded and not self._complete:
             self.results[self._reported] = _result(frame)
             self._reported += 1
+        elif kind == "file" and self._complete and self._collects:
+            self._add_file(_file(frame))
+        elif kind == "raised" and self._complete and self._collects and not self.exception:
+            self.exception = _raised(frame)
         else:
             raise BrokenFrame("a frame came out of order")
+
+    def _add_file(self, file: File) -> None:
+        self.files.append(file)
+        size = sum(len(each.content) for each in self.files)
+        if len(self.files) > _FILES or size > _FILE_BYTES:
+            raise BrokenFrame("more files than any honest guest hands back")
 
     @property
     def _complete(self) -> bool:
@@ -70,6 +86,19 @@ def _result(frame: Frame) -> Result:
         return Returned(json.dumps(frame["value"]))
     except RecursionError:
         raise BrokenFrame("a value is nested too deeply") from None
+
+
+def _file(frame: Frame) -> File:
+    path, content = frame.get("path"), frame.get("content")
+    if not isinstance(path, str) or not isinstance(content, str):
+        raise BrokenFrame("a file has no path or no content")
+    path = path.encode("utf-8", "replace").decode()
+    if not is_inside(path):
+        raise BrokenFrame("a file lies outside the working directory")
+    try:
+        return File(path, base64.b64decode(content, validate=True))
+    except ValueError:
+        raise BrokenFrame("a file is not base64") from None
 
 
 def _raised(frame: Frame) -> Raised:

@@ -3,6 +3,7 @@
 import asyncio
 
 from services.sandbox_executor.job import Limits, Outcome, Verdict
+from services.sandbox_executor.memory_budget import MemoryBudget
 from services.sandbox_executor.runtime import Sandbox, Tasks
 
 # A guest fills about 1 MB a millisecond: 20 ms is some 20 MB past the limit.
@@ -17,10 +18,21 @@ class Watchdog:
     `peak_memory_bytes` is the most that was seen.
     """
 
-    def __init__(self, sandbox: Sandbox, limits: Limits) -> None:
+    def __init__(self, sandbox: Sandbox, limits: Limits, budget: MemoryBudget) -> None:
         self._sandbox = sandbox
         self._limits = limits
+        self._budget = budget
+        self._cpu_before = 0.0
         self.peak_memory_bytes = 0
+
+    async def count_from_here(self) -> None:
+        """CPU time that was used before does not count: it was another cell's."""
+        tasks = await self._sandbox.tasks()
+        self._cpu_before = tasks.cpu_seconds if tasks else 0.0
+
+    def close(self) -> None:
+        """Its sandbox no longer counts among those that run."""
+        self._budget.forget(self)
 
     async def watch(self) -> Verdict:
         """Returns once a limit is passed; bounded by whoever cancels it."""
@@ -38,11 +50,20 @@ class Watchdog:
         used = self._sandbox.memory_bytes()
         self.peak_memory_bytes = max(self.peak_memory_bytes, used)
         if used <= self._limits.memory_bytes:
-            return None
+            return self._judge_together(used)
         return Verdict(
             Outcome.MEMORY_LIMIT,
             f"used {used // _MEGABYTE} MiB of memory; "
             f"{self._limits.memory_bytes // _MEGABYTE} MiB are allowed",
+        )
+
+    def _judge_together(self, used: int) -> Verdict | None:
+        if not self._budget.is_over(self, used):
+            return None
+        return Verdict(
+            Outcome.MEMORY_LIMIT,
+            f"used {used // _MEGABYTE} MiB, the most of all runs, which together use more than the "
+            f"{self._budget.total_bytes // _MEGABYTE} MiB that this executor has for them",
         )
 
     async def look_at_tasks(self) -> Verdict | None:
@@ -56,7 +77,7 @@ class Watchdog:
                 Outcome.PROCESS_LIMIT,
                 f"more than {self._limits.processes} processes and threads at once",
             )
-        if tasks.cpu_seconds > self._limits.cpu_seconds:
+        if tasks.cpu_seconds - self._cpu_before > self._limits.cpu_seconds:
             return Verdict(
                 Outcome.TIMED_OUT, f"used more than {self._limits.cpu_seconds:g} s of CPU time"
             )

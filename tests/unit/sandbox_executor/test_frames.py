@@ -66,7 +66,9 @@ def test_all_frames_together_are_bounded() -> None:
 
 
 def test_a_request_carries_its_limits_one_beyond_what_is_allowed() -> None:
-    limits = Limits(1, 1, memory_bytes=1 << 28, processes=8, output_bytes=1)
+    limits = Limits(
+        1, 1, memory_bytes=1 << 28, processes=8, output_bytes=1, open_files=16, file_bytes=4096
+    )
     data = encode_request(Job("x", [Call("f", {"a": 1})], b"\x00\xff", ["-v"], limits))
     (size,) = struct.unpack_from(">I", data)
     request = json.loads(data[4:])

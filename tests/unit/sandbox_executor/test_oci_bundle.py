@@ -4,12 +4,17 @@ from typing import Any
 from services.sandbox_executor.oci_bundle import GuestBounds, configuration
 
 BOUNDS = GuestBounds(
-    processes=8, open_files=32, scratch_bytes=1 << 20, file_bytes=1 << 18, cpu_seconds=60
+    processes=8,
+    open_files=32,
+    scratch_bytes=1 << 20,
+    file_bytes=1 << 18,
+    cpu_seconds=60,
+    memory_bytes=1 << 28,
 )
 
 
 def made() -> Any:
-    return configuration(Path("/image"), "print()", BOUNDS)
+    return configuration(Path("/image"), "print()", ["math"], BOUNDS)
 
 
 def test_the_guest_has_no_privilege() -> None:
@@ -50,4 +55,4 @@ def test_limits_hold_from_the_boot_on() -> None:
 def test_python_sees_neither_environment_nor_site() -> None:
     arguments = made()["process"]["args"]
     assert {"-I", "-S", "-B"} <= set(arguments)
-    assert arguments[-2:] == ["-c", "print()"]
+    assert arguments[-3:] == ["-c", "print()", "math"]

@@ -5,11 +5,16 @@ from collections.abc import Callable
 
 import pytest
 
+from services.sandbox_executor.admission import Admission
 from services.sandbox_executor.pool import Pool, PoolBounds
 from services.sandbox_executor.runtime import RuntimeInfo, Sandbox, Tasks
 from shared.errors import BatosError, ResourceExhausted, Unavailable
 
-BOUNDS = PoolBounds(size=2, running=2, queued=1, booting=2)
+BOUNDS = PoolBounds(size=2, booting=2)
+
+
+def places() -> Admission:
+    return Admission(running=2, queued=1, sessions=1)
 
 
 class CountedSandbox:
@@ -83,8 +88,12 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-async def running(runtime: CountingRuntime, bounds: PoolBounds = BOUNDS) -> Pool:
-    pool = Pool(runtime, bounds, Heard())
+async def running(
+    runtime: CountingRuntime,
+    bounds: PoolBounds = BOUNDS,
+    admission: Admission | None = None,
+) -> Pool:
+    pool = Pool(runtime, bounds, admission or places(), Heard())
     pool.start()
     if not runtime.fault:
         await until(lambda: pool.ready_count == bounds.size)
@@ -92,14 +101,14 @@ async def running(runtime: CountingRuntime, bounds: PoolBounds = BOUNDS) -> Pool
 
 
 async def test_a_claimed_sandbox_is_replaced_and_never_given_again() -> None:
-    runtime = CountingRuntime()
-    pool = await running(runtime)
+    runtime, admission = CountingRuntime(), places()
+    pool = await running(runtime, admission=admission)
     seen = []
     for _ in range(5):
         async with pool.claim() as claimed:
             seen.append(claimed.sandbox)
             assert claimed.warm
-        await until(lambda: pool.ready_count == BOUNDS.size and pool.busy_count == 0)
+        await until(lambda: pool.ready_count == BOUNDS.size and admission.busy_count == 0)
     assert len(set(map(id, seen))) == 5
     assert all(sandbox.killed and sandbox.destroyed for sandbox in seen)
     await pool.close()
@@ -107,7 +116,7 @@ async def test_a_claimed_sandbox_is_replaced_and_never_given_again() -> None:
 
 
 async def test_a_dry_pool_boots_on_demand() -> None:
-    pool = await running(CountingRuntime(), PoolBounds(size=0, running=2, queued=0, booting=1))
+    pool = await running(CountingRuntime(), PoolBounds(size=0, booting=1))
     async with pool.claim() as claimed:
         assert not claimed.warm
     await pool.close()
@@ -115,34 +124,35 @@ async def test_a_dry_pool_boots_on_demand() -> None:
 
 async def test_boots_at_once_are_bounded() -> None:
     runtime = CountingRuntime()
-    pool = await running(runtime, PoolBounds(size=8, running=1, queued=0, booting=3))
+    pool = await running(runtime, PoolBounds(size=8, booting=3))
     assert runtime.most_booting == 3
     await pool.close()
 
 
 async def test_beyond_the_queue_callers_are_refused() -> None:
-    pool = await running(CountingRuntime())
+    admission = places()
+    pool = await running(CountingRuntime(), admission=admission)
     async with pool.claim(), pool.claim():
         third = asyncio.create_task(_claim_and_leave(pool.claim))
-        await until(lambda: pool.queued_count == 1)
+        await until(lambda: admission.queued_count == 1)
         with pytest.raises(ResourceExhausted) as raised:
             await _claim_and_leave(pool.claim)
         assert raised.value.retry_after
     await third
-    await until(lambda: pool.busy_count == 0)
+    await until(lambda: admission.busy_count == 0)
     await pool.close()
 
 
 @pytest.mark.parametrize("size", [0, 1])
 async def test_a_cancelled_waiter_leaves_its_place_and_no_surplus(size: int) -> None:
-    runtime = CountingRuntime()
-    pool = Pool(runtime, PoolBounds(size=size, running=1, queued=1, booting=1), Heard())
+    runtime, admission = CountingRuntime(), places()
+    pool = Pool(runtime, PoolBounds(size=size, booting=1), admission, Heard())
     waiting = asyncio.create_task(_claim_and_leave(pool.claim))
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    await until(lambda: pool.busy_count == 0 and len(runtime.booted) == 1 + size)
+    await until(lambda: admission.busy_count == 0 and len(runtime.booted) == 1 + size)
     assert pool.ready_count == size
     await _claim_and_leave(pool.claim)
     await pool.close()
@@ -153,7 +163,7 @@ async def test_a_failed_boot_reaches_the_caller_and_the_health() -> None:
     runtime = CountingRuntime()
     runtime.fault = Unavailable("nothing there")
     heard = Heard()
-    pool = Pool(runtime, BOUNDS, heard)
+    pool = Pool(runtime, BOUNDS, places(), heard)
     pool.start()
     with pytest.raises(Unavailable, match="nothing there"):
         await _claim_and_leave(pool.claim)
@@ -186,7 +196,7 @@ async def test_a_sandbox_that_died_while_waiting_is_not_given_out() -> None:
 
 async def test_idle_sandboxes_sleep_until_they_are_claimed() -> None:
     runtime = CountingRuntime()
-    pool = Pool(runtime, BOUNDS, Heard(), upkeep_seconds=0.01)
+    pool = Pool(runtime, BOUNDS, places(), Heard(), upkeep_seconds=0.01)
     pool.start()
     await until(lambda: [sandbox.paused for sandbox in runtime.booted] == [True, True])
     async with pool.claim() as claimed:

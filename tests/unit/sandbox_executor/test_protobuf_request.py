@@ -3,12 +3,14 @@ from batos.sandbox.v1 import sandbox_pb2 as pb
 from google.protobuf.duration_pb2 import Duration
 
 from services.sandbox_executor.job import Call, Limits
-from services.sandbox_executor.protobuf_request import Bounds, read_job
+from services.sandbox_executor.protobuf_limits import Bounds
+from services.sandbox_executor.protobuf_request import read_job
 from shared.errors import InvalidArgument
 
 MEBIBYTE = 1 << 20
 BOUNDS = Bounds(
-    default=Limits(10, 10, 256 * MEBIBYTE, 32, 1000), most=Limits(60, 60, 1024 * MEBIBYTE, 64, 2000)
+    default=Limits(10, 10, 256 * MEBIBYTE, 32, 1000, 64, MEBIBYTE),
+    most=Limits(60, 60, 1024 * MEBIBYTE, 64, 2000, 128, 2 * MEBIBYTE),
 )
 
 
@@ -22,9 +24,11 @@ def test_limits_are_taken_as_asked() -> None:
         memory_limit_bytes=64 * MEBIBYTE,
         process_limit=4,
         output_limit_bytes=10,
+        open_file_limit=16,
+        file_size_limit_bytes=4096,
     )
     limits = read_job(pb.ExecuteRequest(source="x", limits=asked), BOUNDS).limits
-    assert limits == Limits(40, 40, 64 * MEBIBYTE, 4, 10)
+    assert limits == Limits(40, 40, 64 * MEBIBYTE, 4, 10, 16, 4096)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +41,8 @@ def test_limits_are_taken_as_asked() -> None:
         (pb.Limits(memory_limit_bytes=1), "limits.memory_limit_bytes"),
         (pb.Limits(process_limit=65), "limits.process_limit"),
         (pb.Limits(output_limit_bytes=-5), "limits.output_limit_bytes"),
+        (pb.Limits(open_file_limit=2), "limits.open_file_limit"),
+        (pb.Limits(file_size_limit_bytes=1 << 40), "limits.file_size_limit_bytes"),
     ],
 )
 def test_limits_out_of_bounds_are_refused(limits: pb.Limits, field: str) -> None:

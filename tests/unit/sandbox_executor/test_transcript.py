@@ -1,7 +1,7 @@
 import pytest
 
 from services.sandbox_executor.frames import BrokenFrame, Frame
-from services.sandbox_executor.job import Raised, Returned
+from services.sandbox_executor.job import File, Raised, Returned
 from services.sandbox_executor.transcript import Transcript
 
 LOADED: Frame = {"kind": "loaded"}
@@ -20,8 +20,12 @@ def value(content: object) -> Frame:
     return {"kind": "value", "value": content}
 
 
-def filled(calls: int, *frames: Frame) -> Transcript:
-    transcript = Transcript(calls)
+def file(path: object = "a", content: object = "eA==") -> Frame:
+    return {"kind": "file", "path": path, "content": content}
+
+
+def filled(calls: int, *frames: Frame, collects: bool = False) -> Transcript:
+    transcript = Transcript(calls, collects=collects)
     for frame in frames:
         transcript.add(frame)
     return transcript
@@ -79,3 +83,36 @@ def test_it_tells_where_a_run_stopped() -> None:
     assert filled(2).where() == "while the source was being executed"
     assert filled(2, LOADED, value(1)).where() == "in call 2 of 2"
     assert filled(1, LOADED, value(1)).where() == "after the last result"
+
+
+def test_files_come_after_the_results() -> None:
+    transcript = filled(1, LOADED, value(1), file(), file("d/b", ""), END, collects=True)
+    assert transcript.files == [File("a", b"x"), File("d/b", b"")]
+    assert transcript.ended
+    refused = filled(1, LOADED, value(1), RAISED, END, collects=True)
+    assert refused.exception is not None
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [file()],
+        [LOADED, file()],
+        [LOADED, value(1), END, file()],
+        [LOADED, value(1), file("../a")],
+        [LOADED, value(1), file("/a")],
+        [LOADED, value(1), file("a\0b")],
+        [LOADED, value(1), file(7)],
+        [LOADED, value(1), file("a", "no base64!")],
+        [LOADED, value(1), file("a", None)],
+        [LOADED, value(1), *[file()] * 129],
+    ],
+)
+def test_no_honest_guest_hands_files_back_like_that(frames: list[Frame]) -> None:
+    with pytest.raises(BrokenFrame):
+        filled(1, *frames, collects=True)
+
+
+def test_files_that_nobody_asked_for_are_broken() -> None:
+    with pytest.raises(BrokenFrame):
+        filled(1, LOADED, value(1), file())

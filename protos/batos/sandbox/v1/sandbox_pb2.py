@@ -25,31 +25,61 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x62\x61tos/sandbox/v1/sandbox.proto\x12\x10\x62\x61tos.sandbox.v1\x1a\x1egoogle/protobuf/duration.proto\"\xa8\x01\n\x06Limits\x12\'\n\x04wall\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x63pu\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1a\n\x12memory_limit_bytes\x18\x03 \x01(\x03\x12\x15\n\rprocess_limit\x18\x04 \x01(\x05\x12\x1a\n\x12output_limit_bytes\x18\x05 \x01(\x03\"8\n\x0c\x46unctionCall\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x02 \x01(\t\"e\n\x0eGuestException\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\ttraceback\x18\x03 \x01(\t\x12\x0c\n\x04line\x18\x04 \x01(\x05\x12\x13\n\x0bsource_line\x18\x05 \x01(\t\"c\n\nCallResult\x12\x14\n\nvalue_json\x18\x01 \x01(\tH\x00\x12\x35\n\texception\x18\x02 \x01(\x0b\x32 .batos.sandbox.v1.GuestExceptionH\x00\x42\x08\n\x06result\"\xaf\x01\n\x0e\x45xecuteRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12-\n\x05\x63\x61lls\x18\x02 \x03(\x0b\x32\x1e.batos.sandbox.v1.FunctionCall\x12\r\n\x05stdin\x18\x03 \x01(\x0c\x12\x11\n\targuments\x18\x04 \x03(\t\x12(\n\x06limits\x18\x05 \x01(\x0b\x32\x18.batos.sandbox.v1.Limits\x12\x12\n\nidempotent\x18\x06 \x01(\x08\"\xb7\x02\n\x0f\x45xecuteResponse\x12*\n\x07outcome\x18\x01 \x01(\x0e\x32\x19.batos.sandbox.v1.Outcome\x12-\n\x07results\x18\x02 \x03(\x0b\x32\x1c.batos.sandbox.v1.CallResult\x12\x33\n\texception\x18\x03 \x01(\x0b\x32 .batos.sandbox.v1.GuestException\x12\x0e\n\x06stdout\x18\x04 \x01(\x0c\x12\x0e\n\x06stderr\x18\x05 \x01(\x0c\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t\x12\x12\n\nsandbox_id\x18\x07 \x01(\t\x12\'\n\x04wall\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x11peak_memory_bytes\x18\t \x01(\x03\x12\x0c\n\x04warm\x18\n \x01(\x08\"\x14\n\x12GetCapacityRequest\"\xc1\x01\n\x13GetCapacityResponse\x12\x12\n\nreplica_id\x18\x01 \x01(\t\x12\x0f\n\x07runtime\x18\x02 \x01(\t\x12\x17\n\x0fruntime_version\x18\x03 \x01(\t\x12\x11\n\tisolation\x18\x04 \x01(\t\x12\x13\n\x0bready_count\x18\x05 \x01(\x05\x12\x12\n\nbusy_count\x18\x06 \x01(\x05\x12\x14\n\x0cqueued_count\x18\x07 \x01(\x05\x12\x1a\n\x12unavailable_reason\x18\x08 \x01(\t*\xc1\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x0e\n\nOUTCOME_OK\x10\x01\x12\x12\n\x0eOUTCOME_FAILED\x10\x02\x12\x15\n\x11OUTCOME_TIMED_OUT\x10\x03\x12\x18\n\x14OUTCOME_MEMORY_LIMIT\x10\x04\x12\x18\n\x14OUTCOME_OUTPUT_LIMIT\x10\x05\x12\x19\n\x15OUTCOME_PROCESS_LIMIT\x10\x06\x12\x13\n\x0fOUTCOME_CRASHED\x10\x07\x32\xbc\x01\n\x0eSandboxService\x12N\n\x07\x45xecute\x12 .batos.sandbox.v1.ExecuteRequest\x1a!.batos.sandbox.v1.ExecuteResponse\x12Z\n\x0bGetCapacity\x12$.batos.sandbox.v1.GetCapacityRequest\x1a%.batos.sandbox.v1.GetCapacityResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x62\x61tos/sandbox/v1/sandbox.proto\x12\x10\x62\x61tos.sandbox.v1\x1a\x1egoogle/protobuf/duration.proto\"\xe0\x01\n\x06Limits\x12\'\n\x04wall\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x63pu\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1a\n\x12memory_limit_bytes\x18\x03 \x01(\x03\x12\x15\n\rprocess_limit\x18\x04 \x01(\x05\x12\x1a\n\x12output_limit_bytes\x18\x05 \x01(\x03\x12\x17\n\x0fopen_file_limit\x18\x06 \x01(\x05\x12\x1d\n\x15\x66ile_size_limit_bytes\x18\x07 \x01(\x03\"%\n\x04\x46ile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\"8\n\x0c\x46unctionCall\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x02 \x01(\t\"e\n\x0eGuestException\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\ttraceback\x18\x03 \x01(\t\x12\x0c\n\x04line\x18\x04 \x01(\x05\x12\x13\n\x0bsource_line\x18\x05 \x01(\t\"c\n\nCallResult\x12\x14\n\nvalue_json\x18\x01 \x01(\tH\x00\x12\x35\n\texception\x18\x02 \x01(\x0b\x32 .batos.sandbox.v1.GuestExceptionH\x00\x42\x08\n\x06result\"\xf4\x02\n\x0e\x45xecuteRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12-\n\x05\x63\x61lls\x18\x02 \x03(\x0b\x32\x1e.batos.sandbox.v1.FunctionCall\x12\r\n\x05stdin\x18\x03 \x01(\x0c\x12\x11\n\targuments\x18\x04 \x03(\t\x12(\n\x06limits\x18\x05 \x01(\x0b\x32\x18.batos.sandbox.v1.Limits\x12\x12\n\nidempotent\x18\x06 \x01(\x08\x12%\n\x05\x66iles\x18\x07 \x03(\x0b\x32\x16.batos.sandbox.v1.File\x12\x46\n\x0b\x65nvironment\x18\x08 \x03(\x0b\x32\x31.batos.sandbox.v1.ExecuteRequest.EnvironmentEntry\x12\x0f\n\x07\x63ollect\x18\t \x03(\t\x12\x0f\n\x07profile\x18\n \x01(\t\x1a\x32\n\x10\x45nvironmentEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xde\x02\n\x0f\x45xecuteResponse\x12*\n\x07outcome\x18\x01 \x01(\x0e\x32\x19.batos.sandbox.v1.Outcome\x12-\n\x07results\x18\x02 \x03(\x0b\x32\x1c.batos.sandbox.v1.CallResult\x12\x33\n\texception\x18\x03 \x01(\x0b\x32 .batos.sandbox.v1.GuestException\x12\x0e\n\x06stdout\x18\x04 \x01(\x0c\x12\x0e\n\x06stderr\x18\x05 \x01(\x0c\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t\x12\x12\n\nsandbox_id\x18\x07 \x01(\t\x12\'\n\x04wall\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x11peak_memory_bytes\x18\t \x01(\x03\x12\x0c\n\x04warm\x18\n \x01(\x08\x12%\n\x05\x66iles\x18\x0b \x03(\x0b\x32\x16.batos.sandbox.v1.File\"E\n\x14\x45xecuteStreamRequest\x12-\n\x03run\x18\x01 \x01(\x0b\x32 .batos.sandbox.v1.ExecuteRequest\"6\n\x06Output\x12\x10\n\x06stdout\x18\x01 \x01(\x0cH\x00\x12\x10\n\x06stderr\x18\x02 \x01(\x0cH\x00\x42\x08\n\x06stream\"7\n\tHeartbeat\x12*\n\x07\x65lapsed\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xb1\x01\n\x15\x45xecuteStreamResponse\x12*\n\x06output\x18\x01 \x01(\x0b\x32\x18.batos.sandbox.v1.OutputH\x00\x12\x30\n\theartbeat\x18\x02 \x01(\x0b\x32\x1b.batos.sandbox.v1.HeartbeatH\x00\x12\x31\n\x04\x64one\x18\x03 \x01(\x0b\x32!.batos.sandbox.v1.ExecuteResponseH\x00\x42\x07\n\x05\x65vent\"\x95\x02\n\x0bSessionOpen\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12(\n\x06limits\x18\x02 \x01(\x0b\x32\x18.batos.sandbox.v1.Limits\x12\x43\n\x0b\x65nvironment\x18\x03 \x03(\x0b\x32..batos.sandbox.v1.SessionOpen.EnvironmentEntry\x12%\n\x05\x66iles\x18\x04 \x03(\x0b\x32\x16.batos.sandbox.v1.File\x12+\n\x08idle_ttl\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x1a\x32\n\x10\x45nvironmentEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x93\x01\n\x0bSessionCell\x12\x0e\n\x06source\x18\x01 \x01(\t\x12-\n\x05\x63\x61lls\x18\x02 \x03(\x0b\x32\x1e.batos.sandbox.v1.FunctionCall\x12\r\n\x05stdin\x18\x03 \x01(\x0c\x12%\n\x05\x66iles\x18\x04 \x03(\x0b\x32\x16.batos.sandbox.v1.File\x12\x0f\n\x07\x63ollect\x18\x05 \x03(\t\"v\n\x0eSessionRequest\x12-\n\x04open\x18\x01 \x01(\x0b\x32\x1d.batos.sandbox.v1.SessionOpenH\x00\x12-\n\x04\x63\x65ll\x18\x02 \x01(\x0b\x32\x1d.batos.sandbox.v1.SessionCellH\x00\x42\x06\n\x04step\"e\n\rSessionOpened\x12\x12\n\nsandbox_id\x18\x01 \x01(\t\x12\x12\n\nreplica_id\x18\x02 \x01(\t\x12,\n\tremaining\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x1d\n\x0b\x43\x65llRefused\x12\x0e\n\x06\x64\x65tail\x18\x01 \x01(\t\"\x90\x02\n\x0fSessionResponse\x12\x31\n\x06opened\x18\x01 \x01(\x0b\x32\x1f.batos.sandbox.v1.SessionOpenedH\x00\x12*\n\x06output\x18\x02 \x01(\x0b\x32\x18.batos.sandbox.v1.OutputH\x00\x12\x30\n\theartbeat\x18\x03 \x01(\x0b\x32\x1b.batos.sandbox.v1.HeartbeatH\x00\x12\x31\n\x04\x64one\x18\x04 \x01(\x0b\x32!.batos.sandbox.v1.ExecuteResponseH\x00\x12\x30\n\x07refused\x18\x05 \x01(\x0b\x32\x1d.batos.sandbox.v1.CellRefusedH\x00\x42\x07\n\x05\x65vent\"\x14\n\x12GetCapacityRequest\"\xea\x01\n\x13GetCapacityResponse\x12\x12\n\nreplica_id\x18\x01 \x01(\t\x12\x0f\n\x07runtime\x18\x02 \x01(\t\x12\x17\n\x0fruntime_version\x18\x03 \x01(\t\x12\x11\n\tisolation\x18\x04 \x01(\t\x12\x13\n\x0bready_count\x18\x05 \x01(\x05\x12\x12\n\nbusy_count\x18\x06 \x01(\x05\x12\x14\n\x0cqueued_count\x18\x07 \x01(\x05\x12\x1a\n\x12unavailable_reason\x18\x08 \x01(\t\x12\x15\n\rsession_count\x18\t \x01(\x05\x12\x10\n\x08profiles\x18\n \x03(\t*\xc1\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x0e\n\nOUTCOME_OK\x10\x01\x12\x12\n\x0eOUTCOME_FAILED\x10\x02\x12\x15\n\x11OUTCOME_TIMED_OUT\x10\x03\x12\x18\n\x14OUTCOME_MEMORY_LIMIT\x10\x04\x12\x18\n\x14OUTCOME_OUTPUT_LIMIT\x10\x05\x12\x19\n\x15OUTCOME_PROCESS_LIMIT\x10\x06\x12\x13\n\x0fOUTCOME_CRASHED\x10\x07\x32\xf4\x02\n\x0eSandboxService\x12N\n\x07\x45xecute\x12 .batos.sandbox.v1.ExecuteRequest\x1a!.batos.sandbox.v1.ExecuteResponse\x12\x62\n\rExecuteStream\x12&.batos.sandbox.v1.ExecuteStreamRequest\x1a\'.batos.sandbox.v1.ExecuteStreamResponse0\x01\x12R\n\x07Session\x12 .batos.sandbox.v1.SessionRequest\x1a!.batos.sandbox.v1.SessionResponse(\x01\x30\x01\x12Z\n\x0bGetCapacity\x12$.batos.sandbox.v1.GetCapacityRequest\x1a%.batos.sandbox.v1.GetCapacityResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'batos.sandbox.v1.sandbox_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OUTCOME']._serialized_start=1228
-  _globals['_OUTCOME']._serialized_end=1421
+  _globals['_EXECUTEREQUEST_ENVIRONMENTENTRY']._loaded_options = None
+  _globals['_EXECUTEREQUEST_ENVIRONMENTENTRY']._serialized_options = b'8\001'
+  _globals['_SESSIONOPEN_ENVIRONMENTENTRY']._loaded_options = None
+  _globals['_SESSIONOPEN_ENVIRONMENTENTRY']._serialized_options = b'8\001'
+  _globals['_OUTCOME']._serialized_start=2923
+  _globals['_OUTCOME']._serialized_end=3116
   _globals['_LIMITS']._serialized_start=85
-  _globals['_LIMITS']._serialized_end=253
-  _globals['_FUNCTIONCALL']._serialized_start=255
-  _globals['_FUNCTIONCALL']._serialized_end=311
-  _globals['_GUESTEXCEPTION']._serialized_start=313
-  _globals['_GUESTEXCEPTION']._serialized_end=414
-  _globals['_CALLRESULT']._serialized_start=416
-  _globals['_CALLRESULT']._serialized_end=515
-  _globals['_EXECUTEREQUEST']._serialized_start=518
-  _globals['_EXECUTEREQUEST']._serialized_end=693
-  _globals['_EXECUTERESPONSE']._serialized_start=696
-  _globals['_EXECUTERESPONSE']._serialized_end=1007
-  _globals['_GETCAPACITYREQUEST']._serialized_start=1009
-  _globals['_GETCAPACITYREQUEST']._serialized_end=1029
-  _globals['_GETCAPACITYRESPONSE']._serialized_start=1032
-  _globals['_GETCAPACITYRESPONSE']._serialized_end=1225
-  _globals['_SANDBOXSERVICE']._serialized_start=1424
-  _globals['_SANDBOXSERVICE']._serialized_end=1612
+  _globals['_LIMITS']._serialized_end=309
+  _globals['_FILE']._serialized_start=311
+  _globals['_FILE']._serialized_end=348
+  _globals['_FUNCTIONCALL']._serialized_start=350
+  _globals['_FUNCTIONCALL']._serialized_end=406
+  _globals['_GUESTEXCEPTION']._serialized_start=408
+  _globals['_GUESTEXCEPTION']._serialized_end=509
+  _globals['_CALLRESULT']._serialized_start=511
+  _globals['_CALLRESULT']._serialized_end=610
+  _globals['_EXECUTEREQUEST']._serialized_start=613
+  _globals['_EXECUTEREQUEST']._serialized_end=985
+  _globals['_EXECUTEREQUEST_ENVIRONMENTENTRY']._serialized_start=935
+  _globals['_EXECUTEREQUEST_ENVIRONMENTENTRY']._serialized_end=985
+  _globals['_EXECUTERESPONSE']._serialized_start=988
+  _globals['_EXECUTERESPONSE']._serialized_end=1338
+  _globals['_EXECUTESTREAMREQUEST']._serialized_start=1340
+  _globals['_EXECUTESTREAMREQUEST']._serialized_end=1409
+  _globals['_OUTPUT']._serialized_start=1411
+  _globals['_OUTPUT']._serialized_end=1465
+  _globals['_HEARTBEAT']._serialized_start=1467
+  _globals['_HEARTBEAT']._serialized_end=1522
+  _globals['_EXECUTESTREAMRESPONSE']._serialized_start=1525
+  _globals['_EXECUTESTREAMRESPONSE']._serialized_end=1702
+  _globals['_SESSIONOPEN']._serialized_start=1705
+  _globals['_SESSIONOPEN']._serialized_end=1982
+  _globals['_SESSIONOPEN_ENVIRONMENTENTRY']._serialized_start=935
+  _globals['_SESSIONOPEN_ENVIRONMENTENTRY']._serialized_end=985
+  _globals['_SESSIONCELL']._serialized_start=1985
+  _globals['_SESSIONCELL']._serialized_end=2132
+  _globals['_SESSIONREQUEST']._serialized_start=2134
+  _globals['_SESSIONREQUEST']._serialized_end=2252
+  _globals['_SESSIONOPENED']._serialized_start=2254
+  _globals['_SESSIONOPENED']._serialized_end=2355
+  _globals['_CELLREFUSED']._serialized_start=2357
+  _globals['_CELLREFUSED']._serialized_end=2386
+  _globals['_SESSIONRESPONSE']._serialized_start=2389
+  _globals['_SESSIONRESPONSE']._serialized_end=2661
+  _globals['_GETCAPACITYREQUEST']._serialized_start=2663
+  _globals['_GETCAPACITYREQUEST']._serialized_end=2683
+  _globals['_GETCAPACITYRESPONSE']._serialized_start=2686
+  _globals['_GETCAPACITYRESPONSE']._serialized_end=2920
+  _globals['_SANDBOXSERVICE']._serialized_start=3119
+  _globals['_SANDBOXSERVICE']._serialized_end=3491
 # @@protoc_insertion_point(module_scope)

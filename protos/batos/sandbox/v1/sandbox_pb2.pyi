@@ -75,12 +75,18 @@ class Limits(_message.Message):
     MEMORY_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
     PROCESS_LIMIT_FIELD_NUMBER: _builtins.int
     OUTPUT_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
+    OPEN_FILE_LIMIT_FIELD_NUMBER: _builtins.int
+    FILE_SIZE_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
     memory_limit_bytes: _builtins.int
     """Guest memory, tmpfs included."""
     process_limit: _builtins.int
     """Processes and threads together."""
     output_limit_bytes: _builtins.int
     """stdout and stderr together."""
+    open_file_limit: _builtins.int
+    """Files open at once in one process; beyond it, opening raises OSError."""
+    file_size_limit_bytes: _builtins.int
+    """One file; beyond it, writing raises OSError. All files together: memory_limit_bytes."""
     @_builtins.property
     def wall(self) -> _duration_pb2.Duration:
         """Wall clock from the claim to the end."""
@@ -97,14 +103,42 @@ class Limits(_message.Message):
         memory_limit_bytes: _builtins.int = ...,
         process_limit: _builtins.int = ...,
         output_limit_bytes: _builtins.int = ...,
+        open_file_limit: _builtins.int = ...,
+        file_size_limit_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cpu", b"cpu", "wall", b"wall"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu", b"cpu", "memory_limit_bytes", b"memory_limit_bytes", "output_limit_bytes", b"output_limit_bytes", "process_limit", b"process_limit", "wall", b"wall"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu", b"cpu", "file_size_limit_bytes", b"file_size_limit_bytes", "memory_limit_bytes", b"memory_limit_bytes", "open_file_limit", b"open_file_limit", "output_limit_bytes", b"output_limit_bytes", "process_limit", b"process_limit", "wall", b"wall"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Limits: _TypeAlias = Limits  # noqa: Y015
+
+@_typing.final
+class File(_message.Message):
+    """A file in the sandbox's working directory."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """Relative, with "/" between folders: no "..", no NUL, at most 512 bytes."""
+    content: _builtins.bytes
+    """All of it."""
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        content: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "path", b"path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___File: _TypeAlias = File  # noqa: Y015
 
 @_typing.final
 class FunctionCall(_message.Message):
@@ -206,18 +240,44 @@ class ExecuteRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class EnvironmentEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     SOURCE_FIELD_NUMBER: _builtins.int
     CALLS_FIELD_NUMBER: _builtins.int
     STDIN_FIELD_NUMBER: _builtins.int
     ARGUMENTS_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     IDEMPOTENT_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    ENVIRONMENT_FIELD_NUMBER: _builtins.int
+    COLLECT_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     """Python source, UTF-8, at most 1 MiB. Executed once as a module named "__main__"."""
     stdin: _builtins.bytes
     """Bytes for sys.stdin."""
     idempotent: _builtins.bool
     """True where running twice does no harm; lets clients retry a lost run."""
+    profile: _builtins.str
+    """Which guest runs it, such as "python" (the default) or "data"; see GetCapacity."""
     @_builtins.property
     def calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___FunctionCall]:
         """Called in order after the source, in the same sandbox; at most 256. Expected values have no
@@ -232,6 +292,22 @@ class ExecuteRequest(_message.Message):
     def limits(self) -> Global___Limits:
         """Bounds."""
 
+    @_builtins.property
+    def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___File]:
+        """Written before the source runs; at most 128, together at most 4 MiB. The working directory is
+        empty otherwise.
+        """
+
+    @_builtins.property
+    def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Added to os.environ; at most 64."""
+
+    @_builtins.property
+    def collect(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Files to hand back at the end: paths or patterns as of pathlib's glob, relative, at most 32.
+        Regular files only: links are not followed. At most 128 files, together at most 3 MiB.
+        """
+
     def __init__(
         self,
         *,
@@ -241,10 +317,14 @@ class ExecuteRequest(_message.Message):
         arguments: _abc.Iterable[_builtins.str] | None = ...,
         limits: Global___Limits | None = ...,
         idempotent: _builtins.bool = ...,
+        files: _abc.Iterable[Global___File] | None = ...,
+        environment: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        collect: _abc.Iterable[_builtins.str] | None = ...,
+        profile: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "calls", b"calls", "idempotent", b"idempotent", "limits", b"limits", "source", b"source", "stdin", b"stdin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "calls", b"calls", "collect", b"collect", "environment", b"environment", "files", b"files", "idempotent", b"idempotent", "limits", b"limits", "profile", b"profile", "source", b"source", "stdin", b"stdin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -266,6 +346,7 @@ class ExecuteResponse(_message.Message):
     WALL_FIELD_NUMBER: _builtins.int
     PEAK_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     WARM_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
     outcome: Global___Outcome.ValueType
     """How it ended."""
     stdout: _builtins.bytes
@@ -292,6 +373,10 @@ class ExecuteResponse(_message.Message):
     def wall(self) -> _duration_pb2.Duration:
         """From claim to end."""
 
+    @_builtins.property
+    def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___File]:
+        """What `collect` found, sorted by path: hostile names and contents."""
+
     def __init__(
         self,
         *,
@@ -305,14 +390,377 @@ class ExecuteResponse(_message.Message):
         wall: _duration_pb2.Duration | None = ...,
         peak_memory_bytes: _builtins.int = ...,
         warm: _builtins.bool = ...,
+        files: _abc.Iterable[Global___File] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["exception", b"exception", "wall", b"wall"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "exception", b"exception", "outcome", b"outcome", "peak_memory_bytes", b"peak_memory_bytes", "results", b"results", "sandbox_id", b"sandbox_id", "stderr", b"stderr", "stdout", b"stdout", "wall", b"wall", "warm", b"warm"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "exception", b"exception", "files", b"files", "outcome", b"outcome", "peak_memory_bytes", b"peak_memory_bytes", "results", b"results", "sandbox_id", b"sandbox_id", "stderr", b"stderr", "stdout", b"stdout", "wall", b"wall", "warm", b"warm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExecuteResponse: _TypeAlias = ExecuteResponse  # noqa: Y015
+
+@_typing.final
+class ExecuteStreamRequest(_message.Message):
+    """As of Execute."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def run(self) -> Global___ExecuteRequest:
+        """The run."""
+
+    def __init__(
+        self,
+        *,
+        run: Global___ExecuteRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExecuteStreamRequest: _TypeAlias = ExecuteStreamRequest  # noqa: Y015
+
+@_typing.final
+class Output(_message.Message):
+    """Something was printed: bytes as they came, cut anywhere."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STDOUT_FIELD_NUMBER: _builtins.int
+    STDERR_FIELD_NUMBER: _builtins.int
+    stdout: _builtins.bytes
+    """To stdout."""
+    stderr: _builtins.bytes
+    """To stderr."""
+    def __init__(
+        self,
+        *,
+        stdout: _builtins.bytes = ...,
+        stderr: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["stderr", b"stderr", "stdout", b"stdout", "stream", b"stream"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["stderr", b"stderr", "stdout", b"stdout", "stream", b"stream"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_stream: _TypeAlias = _typing.Literal["stdout", "stderr"]  # noqa: Y015
+    _WhichOneofArgType_stream: _TypeAlias = _typing.Literal["stream", b"stream"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_stream) -> _WhichOneofReturnType_stream | None: ...
+
+Global___Output: _TypeAlias = Output  # noqa: Y015
+
+@_typing.final
+class Heartbeat(_message.Message):
+    """Nothing was printed for a while, and all is well."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ELAPSED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def elapsed(self) -> _duration_pb2.Duration:
+        """Since the run was asked for."""
+
+    def __init__(
+        self,
+        *,
+        elapsed: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["elapsed", b"elapsed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["elapsed", b"elapsed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Heartbeat: _TypeAlias = Heartbeat  # noqa: Y015
+
+@_typing.final
+class ExecuteStreamResponse(_message.Message):
+    """One event of a run; `done` is the last."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def output(self) -> Global___Output:
+        """More output."""
+
+    @_builtins.property
+    def heartbeat(self) -> Global___Heartbeat:
+        """A sign of life, about every two seconds of silence."""
+
+    @_builtins.property
+    def done(self) -> Global___ExecuteResponse:
+        """The answer of Execute; stdout and stderr are in it once more."""
+
+    def __init__(
+        self,
+        *,
+        output: Global___Output | None = ...,
+        heartbeat: Global___Heartbeat | None = ...,
+        done: Global___ExecuteResponse | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "event", b"event", "heartbeat", b"heartbeat", "output", b"output"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "event", b"event", "heartbeat", b"heartbeat", "output", b"output"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["output", "heartbeat", "done"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___ExecuteStreamResponse: _TypeAlias = ExecuteStreamResponse  # noqa: Y015
+
+@_typing.final
+class SessionOpen(_message.Message):
+    """Opens a session; the first message."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class EnvironmentEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    ENVIRONMENT_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    IDLE_TTL_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """As of Execute."""
+    @_builtins.property
+    def limits(self) -> Global___Limits:
+        """Wall, CPU and output are those of each cell, the rest those of the session."""
+
+    @_builtins.property
+    def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """As of Execute."""
+
+    @_builtins.property
+    def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___File]:
+        """As of Execute."""
+
+    @_builtins.property
+    def idle_ttl(self) -> _duration_pb2.Duration:
+        """Without a cell for so long the session ends; 0 means the service's default."""
+
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+        limits: Global___Limits | None = ...,
+        environment: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        files: _abc.Iterable[Global___File] | None = ...,
+        idle_ttl: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["idle_ttl", b"idle_ttl", "limits", b"limits"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["environment", b"environment", "files", b"files", "idle_ttl", b"idle_ttl", "limits", b"limits", "profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SessionOpen: _TypeAlias = SessionOpen  # noqa: Y015
+
+@_typing.final
+class SessionCell(_message.Message):
+    """Source to run in the session's namespace. The value of an expression on its last line is printed,
+    as in Python's own prompt.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    CALLS_FIELD_NUMBER: _builtins.int
+    STDIN_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    COLLECT_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """As of Execute."""
+    stdin: _builtins.bytes
+    """As of Execute."""
+    @_builtins.property
+    def calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___FunctionCall]:
+        """As of Execute."""
+
+    @_builtins.property
+    def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___File]:
+        """As of Execute; what lies there already stays."""
+
+    @_builtins.property
+    def collect(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As of Execute."""
+
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        calls: _abc.Iterable[Global___FunctionCall] | None = ...,
+        stdin: _builtins.bytes = ...,
+        files: _abc.Iterable[Global___File] | None = ...,
+        collect: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "collect", b"collect", "files", b"files", "source", b"source", "stdin", b"stdin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SessionCell: _TypeAlias = SessionCell  # noqa: Y015
+
+@_typing.final
+class SessionRequest(_message.Message):
+    """What a caller sends: open, then a cell after each `done`. Closing its side ends the session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPEN_FIELD_NUMBER: _builtins.int
+    CELL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def open(self) -> Global___SessionOpen:
+        """First, and once."""
+
+    @_builtins.property
+    def cell(self) -> Global___SessionCell:
+        """Then any number."""
+
+    def __init__(
+        self,
+        *,
+        open: Global___SessionOpen | None = ...,
+        cell: Global___SessionCell | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cell", b"cell", "open", b"open", "step", b"step"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cell", b"cell", "open", b"open", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["open", "cell"]  # noqa: Y015
+    _WhichOneofArgType_step: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_step) -> _WhichOneofReturnType_step | None: ...
+
+Global___SessionRequest: _TypeAlias = SessionRequest  # noqa: Y015
+
+@_typing.final
+class SessionOpened(_message.Message):
+    """The session can be used."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SANDBOX_ID_FIELD_NUMBER: _builtins.int
+    REPLICA_ID_FIELD_NUMBER: _builtins.int
+    REMAINING_FIELD_NUMBER: _builtins.int
+    sandbox_id: _builtins.str
+    """The sandbox that is kept."""
+    replica_id: _builtins.str
+    """The replica that it lives on."""
+    @_builtins.property
+    def remaining(self) -> _duration_pb2.Duration:
+        """The session ends at the latest so long after now, whatever is done in it."""
+
+    def __init__(
+        self,
+        *,
+        sandbox_id: _builtins.str = ...,
+        replica_id: _builtins.str = ...,
+        remaining: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["remaining", b"remaining"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["remaining", b"remaining", "replica_id", b"replica_id", "sandbox_id", b"sandbox_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SessionOpened: _TypeAlias = SessionOpened  # noqa: Y015
+
+@_typing.final
+class CellRefused(_message.Message):
+    """A cell cannot run as it was asked for. Nothing of it ran, and the session goes on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DETAIL_FIELD_NUMBER: _builtins.int
+    detail: _builtins.str
+    """What is wrong with it, field by field."""
+    def __init__(
+        self,
+        *,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CellRefused: _TypeAlias = CellRefused  # noqa: Y015
+
+@_typing.final
+class SessionResponse(_message.Message):
+    """One event of a session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPENED_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def opened(self) -> Global___SessionOpened:
+        """Answers `open`."""
+
+    @_builtins.property
+    def output(self) -> Global___Output:
+        """What the cell prints."""
+
+    @_builtins.property
+    def heartbeat(self) -> Global___Heartbeat:
+        """A sign of life of a silent cell."""
+
+    @_builtins.property
+    def done(self) -> Global___ExecuteResponse:
+        """Answers `cell`. The session goes on after OK and FAILED, and has ended after all others."""
+
+    @_builtins.property
+    def refused(self) -> Global___CellRefused:
+        """Answers a faulty `cell`."""
+
+    def __init__(
+        self,
+        *,
+        opened: Global___SessionOpened | None = ...,
+        output: Global___Output | None = ...,
+        heartbeat: Global___Heartbeat | None = ...,
+        done: Global___ExecuteResponse | None = ...,
+        refused: Global___CellRefused | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "event", b"event", "heartbeat", b"heartbeat", "opened", b"opened", "output", b"output", "refused", b"refused"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "event", b"event", "heartbeat", b"heartbeat", "opened", b"opened", "output", b"output", "refused", b"refused"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["opened", "output", "heartbeat", "done", "refused"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___SessionResponse: _TypeAlias = SessionResponse  # noqa: Y015
 
 @_typing.final
 class GetCapacityRequest(_message.Message):
@@ -345,10 +793,12 @@ class GetCapacityResponse(_message.Message):
     BUSY_COUNT_FIELD_NUMBER: _builtins.int
     QUEUED_COUNT_FIELD_NUMBER: _builtins.int
     UNAVAILABLE_REASON_FIELD_NUMBER: _builtins.int
+    SESSION_COUNT_FIELD_NUMBER: _builtins.int
+    PROFILES_FIELD_NUMBER: _builtins.int
     replica_id: _builtins.str
     """Random per process."""
     runtime: _builtins.str
-    """"runsc", or empty where there is none."""
+    """"runsc" or "docker", or empty where there is none."""
     runtime_version: _builtins.str
     """Version as the runtime prints it."""
     isolation: _builtins.str
@@ -361,6 +811,12 @@ class GetCapacityResponse(_message.Message):
     """Runs waiting for a place."""
     unavailable_reason: _builtins.str
     """Why nothing can run, and what to install; empty where all is well."""
+    session_count: _builtins.int
+    """Sessions open now; they count as busy, too."""
+    @_builtins.property
+    def profiles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the guests that runs may ask for."""
+
     def __init__(
         self,
         *,
@@ -372,10 +828,12 @@ class GetCapacityResponse(_message.Message):
         busy_count: _builtins.int = ...,
         queued_count: _builtins.int = ...,
         unavailable_reason: _builtins.str = ...,
+        session_count: _builtins.int = ...,
+        profiles: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy_count", b"busy_count", "isolation", b"isolation", "queued_count", b"queued_count", "ready_count", b"ready_count", "replica_id", b"replica_id", "runtime", b"runtime", "runtime_version", b"runtime_version", "unavailable_reason", b"unavailable_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy_count", b"busy_count", "isolation", b"isolation", "profiles", b"profiles", "queued_count", b"queued_count", "ready_count", b"ready_count", "replica_id", b"replica_id", "runtime", b"runtime", "runtime_version", b"runtime_version", "session_count", b"session_count", "unavailable_reason", b"unavailable_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -40,6 +40,16 @@ class SandboxServiceStub:
                 request_serializer=batos_dot_sandbox_dot_v1_dot_sandbox__pb2.ExecuteRequest.SerializeToString,
                 response_deserializer=batos_dot_sandbox_dot_v1_dot_sandbox__pb2.ExecuteResponse.FromString,
                 _registered_method=True)
+        self.ExecuteStream = channel.unary_stream(
+                '/batos.sandbox.v1.SandboxService/ExecuteStream',
+                request_serializer=batos_dot_sandbox_dot_v1_dot_sandbox__pb2.ExecuteStreamRequest.SerializeToString,
+                response_deserializer=batos_dot_sandbox_dot_v1_dot_sandbox__pb2.ExecuteStreamResponse.FromString,
+                _registered_method=True)
+        self.Session = channel.stream_stream(
+                '/batos.sandbox.v1.SandboxService/Session',
+                request_serializer=batos_dot_sandbox_dot_v1_dot_sandbox__pb2.SessionRequest.SerializeToString,
+                response_deserializer=batos_dot_sandbox_dot_v1_dot_sandbox__pb2.SessionResponse.FromString,
+                _registered_method=True)
         self.GetCapacity = channel.unary_unary(
                 '/batos.sandbox.v1.SandboxService/GetCapacity',
                 request_serializer=batos_dot_sandbox_dot_v1_dot_sandbox__pb2.GetCapacityRequest.SerializeToString,
@@ -59,6 +69,22 @@ class SandboxServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExecuteStream(self, request, context):
+        """Execute, with its output as it appears, a heartbeat where nothing does, and its answer last.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Session(self, request_iterator, context):
+        """One sandbox, kept for this caller as long as the stream is open: it is opened, runs cells one
+        after another in one namespace, and is destroyed with the stream. It lives and dies on its
+        replica, and a cell that reaches a limit ends it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCapacity(self, request, context):
         """What this replica is and how busy it is.
         """
@@ -73,6 +99,16 @@ def add_SandboxServiceServicer_to_server(servicer, server):
                     servicer.Execute,
                     request_deserializer=batos_dot_sandbox_dot_v1_dot_sandbox__pb2.ExecuteRequest.FromString,
                     response_serializer=batos_dot_sandbox_dot_v1_dot_sandbox__pb2.ExecuteResponse.SerializeToString,
+            ),
+            'ExecuteStream': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExecuteStream,
+                    request_deserializer=batos_dot_sandbox_dot_v1_dot_sandbox__pb2.ExecuteStreamRequest.FromString,
+                    response_serializer=batos_dot_sandbox_dot_v1_dot_sandbox__pb2.ExecuteStreamResponse.SerializeToString,
+            ),
+            'Session': grpc.stream_stream_rpc_method_handler(
+                    servicer.Session,
+                    request_deserializer=batos_dot_sandbox_dot_v1_dot_sandbox__pb2.SessionRequest.FromString,
+                    response_serializer=batos_dot_sandbox_dot_v1_dot_sandbox__pb2.SessionResponse.SerializeToString,
             ),
             'GetCapacity': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCapacity,
@@ -108,6 +144,60 @@ class SandboxService:
             '/batos.sandbox.v1.SandboxService/Execute',
             batos_dot_sandbox_dot_v1_dot_sandbox__pb2.ExecuteRequest.SerializeToString,
             batos_dot_sandbox_dot_v1_dot_sandbox__pb2.ExecuteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExecuteStream(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/batos.sandbox.v1.SandboxService/ExecuteStream',
+            batos_dot_sandbox_dot_v1_dot_sandbox__pb2.ExecuteStreamRequest.SerializeToString,
+            batos_dot_sandbox_dot_v1_dot_sandbox__pb2.ExecuteStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Session(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/batos.sandbox.v1.SandboxService/Session',
+            batos_dot_sandbox_dot_v1_dot_sandbox__pb2.SessionRequest.SerializeToString,
+            batos_dot_sandbox_dot_v1_dot_sandbox__pb2.SessionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,13 @@ class SandboxServiceStub:
     """Runs one source in one fresh sandbox. Not remembered: it is safe to send again only where
     `idempotent` is set or where it was refused before it began (RESOURCE_EXHAUSTED).
     """
+    ExecuteStream: _grpc.UnaryStreamMultiCallable[_sandbox_pb2.ExecuteStreamRequest, _sandbox_pb2.ExecuteStreamResponse]
+    """Execute, with its output as it appears, a heartbeat where nothing does, and its answer last."""
+    Session: _grpc.StreamStreamMultiCallable[_sandbox_pb2.SessionRequest, _sandbox_pb2.SessionResponse]
+    """One sandbox, kept for this caller as long as the stream is open: it is opened, runs cells one
+    after another in one namespace, and is destroyed with the stream. It lives and dies on its
+    replica, and a cell that reaches a limit ends it.
+    """
     GetCapacity: _grpc.UnaryUnaryMultiCallable[_sandbox_pb2.GetCapacityRequest, _sandbox_pb2.GetCapacityResponse]
     """What this replica is and how busy it is."""
 
@@ -48,6 +55,13 @@ class SandboxServiceAsyncStub(SandboxServiceStub):
     Execute: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.ExecuteRequest, _sandbox_pb2.ExecuteResponse]  # type: ignore[assignment]
     """Runs one source in one fresh sandbox. Not remembered: it is safe to send again only where
     `idempotent` is set or where it was refused before it began (RESOURCE_EXHAUSTED).
+    """
+    ExecuteStream: _aio.UnaryStreamMultiCallable[_sandbox_pb2.ExecuteStreamRequest, _sandbox_pb2.ExecuteStreamResponse]  # type: ignore[assignment]
+    """Execute, with its output as it appears, a heartbeat where nothing does, and its answer last."""
+    Session: _aio.StreamStreamMultiCallable[_sandbox_pb2.SessionRequest, _sandbox_pb2.SessionResponse]  # type: ignore[assignment]
+    """One sandbox, kept for this caller as long as the stream is open: it is opened, runs cells one
+    after another in one namespace, and is destroyed with the stream. It lives and dies on its
+    replica, and a cell that reaches a limit ends it.
     """
     GetCapacity: _aio.UnaryUnaryMultiCallable[_sandbox_pb2.GetCapacityRequest, _sandbox_pb2.GetCapacityResponse]  # type: ignore[assignment]
     """What this replica is and how busy it is."""
@@ -63,6 +77,25 @@ class SandboxServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_sandbox_pb2.ExecuteResponse, _abc.Awaitable[_sandbox_pb2.ExecuteResponse]]:
         """Runs one source in one fresh sandbox. Not remembered: it is safe to send again only where
         `idempotent` is set or where it was refused before it began (RESOURCE_EXHAUSTED).
+        """
+
+    @_abc_1.abstractmethod
+    def ExecuteStream(
+        self,
+        request: _sandbox_pb2.ExecuteStreamRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_sandbox_pb2.ExecuteStreamResponse], _abc.AsyncIterator[_sandbox_pb2.ExecuteStreamResponse]]:
+        """Execute, with its output as it appears, a heartbeat where nothing does, and its answer last."""
+
+    @_abc_1.abstractmethod
+    def Session(
+        self,
+        request_iterator: _MaybeAsyncIterator[_sandbox_pb2.SessionRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_sandbox_pb2.SessionResponse], _abc.AsyncIterator[_sandbox_pb2.SessionResponse]]:
+        """One sandbox, kept for this caller as long as the stream is open: it is opened, runs cells one
+        after another in one namespace, and is destroyed with the stream. It lives and dies on its
+        replica, and a cell that reaches a limit ends it.
         """
 
     @_abc_1.abstractmethod
