@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+
+import structlog
 
 from services.sandbox_executor.admission import Admission
 from services.sandbox_executor.events import Event, follow
@@ -18,6 +20,8 @@ from shared.errors import BatosError
 
 # Says whether runs are possible, and if not, why.
 HealthListener = Callable[[bool, str], Awaitable[None]]
+
+_log = structlog.get_logger()
 
 _UNKNOWN = RuntimeInfo(name="", version="", isolation="")
 
@@ -115,5 +119,6 @@ class Executor:
             return
         if failure is None and self._info is _UNKNOWN:
             self._info = await self._runtime.probe()
+            _log.info("sandboxes boot", replica=self._replica_id, **asdict(self._info))
         if self._listener:
             await self._listener(failure is None, str(failure or ""))

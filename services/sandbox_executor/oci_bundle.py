@@ -46,7 +46,7 @@ def configuration(
             "user": {"uid": _GUEST_ID, "gid": _GUEST_ID},
             # -I and -S: no environment, no site, no user directory; -B: nothing is written.
             "args": [guest_image.PYTHON, "-I", "-S", "-B", "-X", "utf8", "-c", program, *modules],
-            "env": _environment(),
+            "env": environment(),
             "cwd": "/tmp",  # noqa: S108 - the guest's own
             "capabilities": {name: [] for name in _CAPABILITY_SETS},
             "rlimits": _rlimits(bounds),
@@ -57,7 +57,8 @@ def configuration(
     }
 
 
-def _environment() -> list[str]:
+def environment() -> list[str]:
+    """The guest's environment, as NAME=value."""
     return [
         "PATH=/python/bin",
         f"LD_LIBRARY_PATH={guest_image.LIBRARIES}",

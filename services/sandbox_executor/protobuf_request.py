@@ -1,6 +1,7 @@
 """Reads what callers ask for, refusing what can never run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from batos.sandbox.v1 import sandbox_pb2 as pb
 
@@ -76,6 +77,15 @@ def read_opening(opening: pb.SessionOpen, bounds: Bounds) -> Job:
     environment = read_environment(opening.environment, faults)
     refuse(faults)
     return Job("", (), b"", (), limits, files, environment)
+
+
+@contextmanager
+def within(field: str) -> Iterator[None]:
+    """Names of faulty fields inside get this one's before them."""
+    try:
+        yield
+    except InvalidArgument as error:
+        refuse([Violation(f"{field}.{v.field}", v.description) for v in error.violations])
 
 
 def refuse(faults: Faults) -> None:

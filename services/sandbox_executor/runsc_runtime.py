@@ -12,14 +12,13 @@ from pathlib import Path
 
 from services.sandbox_executor import (
     guest_image,
+    handshake,
     oci_bundle,
     processes,
     runsc_binary,
     sentry,
 )
-from services.sandbox_executor.frames import BrokenFrame, FrameReader
 from services.sandbox_executor.oci_bundle import GuestBounds
-from services.sandbox_executor.pipes import PipeReader
 from services.sandbox_executor.runsc_binary import INSTALL
 from services.sandbox_executor.runsc_sandbox import HostPipes, RunscSandbox, discard
 from services.sandbox_executor.runtime import RuntimeInfo, Sandbox
@@ -72,7 +71,7 @@ class RunscRuntime:
         directory, process, pipes = await asyncio.to_thread(self._spawn, sandbox_id)
         try:
             async with asyncio.timeout(self._options.boot_seconds):
-                await _ready(pipes.reports)
+                await handshake.ready(pipes.reports)
             state = await asyncio.to_thread(sentry.read_state, directory / "s")
             sandbox = RunscSandbox(directory, process, pipes, state)
             await sandbox.mark_ready()
@@ -146,34 +145,6 @@ def _start(binary: Path, directory: Path) -> tuple["subprocess.Popen[bytes]", Ho
     for descriptor in (requests, reports, stdout, stderr):
         os.set_blocking(descriptor, False)
     return process, pipes
-
-
-async def _ready(reports: int) -> None:
-    """Waits for the guest's first frame. Raises BrokenFrame, or EOFError where it ended first."""
-    first = asyncio.get_running_loop().create_future()
-    frames = FrameReader()
-
-    def receive(data: bytes) -> None:
-        try:
-            for frame in frames.feed(data):
-                _settle(first, None if frame == {"kind": "ready"} else BrokenFrame("not ready"))
-        except BrokenFrame as error:
-            _settle(first, error)
-
-    reader = PipeReader(reports, receive, lambda: _settle(first, EOFError("the guest ended")))
-    try:
-        await first
-    finally:
-        reader.stop()
-
-
-def _settle(future: "asyncio.Future[None]", error: Exception | None) -> None:
-    if future.done():
-        return
-    if error:
-        future.set_exception(error)
-    else:
-        future.set_result(None)
 
 
 def _boot_failure(words: str, error: Exception) -> BatosError:

@@ -30,9 +30,9 @@ class SentryState:
     control_socket: Path
 
 
-def read_state(directory: Path) -> SentryState:
+def read_state(directory: Path, container: str = "") -> SentryState:
     """Reads runsc's own state file. Raises OSError, ValueError, KeyError or StopIteration."""
-    state = json.loads(next(directory.glob("*.state")).read_text("utf-8"))
+    state = json.loads(next(directory.glob(f"{container}*.state")).read_text("utf-8"))
     return SentryState(
         sentry_pid=int(state["sandbox"]["pid"]),
         gofer_pid=int(state["goferPid"]),
@@ -108,7 +108,7 @@ class SentryControl:
 
     async def _ask(self) -> bytes:
         if self._streams is None:
-            self._streams = await asyncio.open_unix_connection(str(self._socket))
+            self._streams = await _connect(self._socket)
         reader, writer = self._streams
         writer.write(self._question)
         await writer.drain()
@@ -116,10 +116,19 @@ class SentryControl:
 
     def _parse(self, answer: bytes) -> Tasks:
         result = json.loads(answer)["result"]
-        return Tasks(
-            count=int(result["event"]["data"]["pids"]["current"]),
-            cpu_seconds=int(result["containerUsage"][self._container]) / 1e9 - self._cpu_at_boot,
-        )
+        data = result["event"]["data"]
+        # Said per container only where cgroups do not count it already.
+        cpu = (result["containerUsage"] or {}).get(self._container, data["cpu"]["usage"]["total"])
+        return Tasks(int(data["pids"]["current"]), int(cpu) / 1e9 - self._cpu_at_boot)
+
+
+async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connects by way of the directory, since Docker's is too long for sun_path of unix(7)."""
+    directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        return await asyncio.open_unix_connection(f"/proc/self/fd/{directory}/{path.name}")
+    finally:
+        os.close(directory)
 
 
 async def _read_object(reader: asyncio.StreamReader) -> bytes:

@@ -12,7 +12,7 @@ from services.sandbox_executor import session as kept
 from services.sandbox_executor.executor import Executor
 from services.sandbox_executor.job import Job
 from services.sandbox_executor.protobuf_limits import Bounds
-from services.sandbox_executor.protobuf_request import read_cell, read_job, read_opening
+from services.sandbox_executor.protobuf_request import read_cell, read_job, read_opening, within
 from services.sandbox_executor.session import SessionBounds
 from shared.durations import seconds_of
 from shared.errors import InvalidArgument, Violation
@@ -41,8 +41,9 @@ class SandboxServicer(pb_grpc.SandboxServiceServicer):
         self, request: pb.ExecuteStreamRequest, context: Context
     ) -> AsyncIterator[pb.ExecuteStreamResponse]:
         """Execute, with its output as it appears."""
-        profile = self._profile(request.run.profile)
-        job = read_job(request.run, self._bounds[profile])
+        with within("run"):
+            profile = self._profile(request.run.profile)
+            job = read_job(request.run, self._bounds[profile])
         async with aclosing(self._executor.stream(profile, job)) as events:
             async for event in events:
                 yield protobuf_answer.streamed(event)
@@ -54,9 +55,11 @@ class SandboxServicer(pb_grpc.SandboxServiceServicer):
         first = await _next(requests)
         if first is None or first.WhichOneof("step") != "open":
             raise _invalid("open", "a session begins with it")
-        profile = self._profile(first.open.profile)
-        opened = read_opening(first.open, self._bounds[profile])
-        async with self._executor.session(profile, self._session_bounds(first.open)) as session:
+        with within("open"):
+            profile = self._profile(first.open.profile)
+            opened = read_opening(first.open, self._bounds[profile])
+            bounds = self._session_bounds(first.open)
+        async with self._executor.session(profile, bounds) as session:
             yield self._opened(session)
             async with aclosing(_cells(session, opened, requests)) as responses:
                 async for response in responses:
@@ -87,9 +90,9 @@ class SandboxServicer(pb_grpc.SandboxServiceServicer):
         return profile
 
     def _session_bounds(self, opening: pb.SessionOpen) -> SessionBounds:
-        idle, most = seconds_of(opening.idle_ttl, "open.idle_ttl"), self._sessions.longest_seconds
+        idle, most = seconds_of(opening.idle_ttl, "idle_ttl"), self._sessions.longest_seconds
         if not 0 <= idle <= most:
-            raise _invalid("open.idle_ttl", f"{idle:g} s is not within 0 and {most:g}")
+            raise _invalid("idle_ttl", f"{idle:g} s is not within 0 and {most:g}")
         return replace(self._sessions, idle_seconds=idle or self._sessions.idle_seconds)
 
     def _opened(self, session: kept.Session) -> pb.SessionResponse:

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -30,6 +31,13 @@ class SandboxSettings(GrpcSettings):
         _PROJECT / ".cache",
         validation_alias="BATOS_CACHE_DIR",
         description="where the installed gVisor and the guest's files are kept",
+    )
+    runtime: Literal["auto", "runsc", "docker"] = Field(
+        "auto", description="what boots sandboxes; auto is runsc where there is one, else docker"
+    )
+    docker_runtime: str = Field(
+        "runsc",
+        description="Docker's runtime for sandboxes; runc shares the host's kernel and is weaker",
     )
     runsc_path: Path | None = Field(
         None, description="gVisor's runsc; else the one in the cache, else the one on PATH"

@@ -29,7 +29,7 @@ SECONDS = 20
 WATCH_SECONDS = 0.05
 GROWTH_BYTES = 400 << 20
 # A run costs a sandbox, a hundred times as much as any other call.
-WEIGHTS = {"Execute": 1, "GetCapacity": 3}
+WEIGHTS = {"Execute": 1, "ExecuteStream": 1, "Session": 1, "GetCapacity": 9}
 USUAL = (grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT)
 
 

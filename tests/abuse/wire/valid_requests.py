@@ -53,7 +53,13 @@ def execution() -> sandbox.ExecuteRequest:
             memory_limit_bytes=128 << 20,
             process_limit=8,
             output_limit_bytes=1000,
+            open_file_limit=16,
+            file_size_limit_bytes=4096,
         ),
+        files=[sandbox.File(path="folder/file", content=b"x")],
+        environment={"MODE": "test"},
+        collect=["folder/*"],
+        profile="python",
     )
 
 
@@ -107,6 +113,16 @@ MEMORY: Mapping[str, Callable[[], Message]] = {
 
 SANDBOX: Mapping[str, Callable[[], Message]] = {
     "Execute": execution,
+    "ExecuteStream": lambda: sandbox.ExecuteStreamRequest(run=execution()),
+    "Session": lambda: sandbox.SessionRequest(
+        open=sandbox.SessionOpen(
+            profile="python",
+            limits=execution().limits,
+            environment={"MODE": "test"},
+            files=execution().files,
+            idle_ttl=Duration(seconds=5),
+        )
+    ),
     "GetCapacity": sandbox.GetCapacityRequest,
 }
 

@@ -14,8 +14,12 @@ from batos.sandbox.v1 import sandbox_pb2 as pb
 from batos.sandbox.v1 import sandbox_pb2_grpc as pb_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from services.sandbox_executor.docker_runtime import OWNER_LABEL, owner
+
 ROOT = Path(__file__).resolve().parents[3]
 POOL_SIZE = 2
+# The same tests run on both runtimes; the container tests set this to docker.
+RUNTIME = os.environ.get("BATOS_TEST_SANDBOX_RUNTIME", "runsc")
 READY_SECONDS = 90.0
 SETTLE_SECONDS = 60.0
 
@@ -32,6 +36,7 @@ class ExecutorProcess:
             "BATOS_SANDBOX_STATE_DIR": str(self.state_dir),
             "BATOS_SANDBOX_POOL_SIZE": str(POOL_SIZE),
             "BATOS_SANDBOX_DRAIN_SECONDS": "1",
+            "BATOS_SANDBOX_RUNTIME": RUNTIME,
             **(settings or {}),
         }
         self._process: subprocess.Popen[bytes] | None = None
@@ -75,7 +80,9 @@ class ExecutorProcess:
         return self._process.wait(30)
 
     def sandbox_dirs(self) -> set[str]:
-        """Ids of all sandboxes that have a directory, whichever executor made them."""
+        """Ids of all sandboxes there are, whichever executor made them."""
+        if RUNTIME == "docker":
+            return self._containers()
         return {path.name for path in self.state_dir.glob("*/*") if path.is_dir()}
 
     def sandbox_processes(self) -> dict[int, str]:
@@ -87,6 +94,13 @@ class ExecutorProcess:
                 if str(self.state_dir) in command:
                     found[int(entry.name)] = command
         return found
+
+    def _containers(self) -> set[str]:
+        label = f"{OWNER_LABEL}={owner(self.state_dir)}"
+        command = ["docker", "ps", "--all", "--no-trunc", "--quiet", "--filter", f"label={label}"]
+        return set(
+            subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        )
 
     def zombies(self) -> list[int]:
         """Dead children that the executor has not reaped."""

@@ -9,7 +9,7 @@ from batos.sandbox.v1 import sandbox_pb2 as pb
 
 from shared.errors import InvalidArgument
 from shared.rpc_status import from_rpc_error
-from tests.integration.sandbox_executor.executor_process import ExecutorProcess
+from tests.integration.sandbox_executor.executor_process import RUNTIME, ExecutorProcess
 from tests.integration.sandbox_executor.sandbox_caller import SandboxCaller, values
 
 
@@ -182,9 +182,14 @@ async def test_a_deadline_ends_the_sandbox(
 async def test_capacity_says_what_runs(sandbox: SandboxCaller, executor: ExecutorProcess) -> None:
     await asyncio.to_thread(executor.settle)
     capacity = await sandbox.stub.GetCapacity(pb.GetCapacityRequest())
-    assert capacity.runtime == "runsc"
-    assert capacity.runtime_version.split("~")[-1] >= "20240729"
-    assert capacity.isolation.startswith("gvisor (systrap), rootless")
+    assert capacity.runtime == RUNTIME
+    if RUNTIME == "docker":
+        assert capacity.runtime_version.startswith("Docker ")
+        assert capacity.isolation == "gvisor (docker, runtime runsc)"
+    else:
+        assert capacity.runtime_version.split("~")[-1] >= "20240729"
+        assert capacity.isolation.startswith("gvisor (systrap), rootless")
+    assert capacity.profiles[0] == "python"
     assert capacity.unavailable_reason == ""
     assert capacity.replica_id
 

@@ -5,8 +5,9 @@ import pytest
 
 from services.sandbox_executor.sentry import SentryControl
 
+DATA = {"pids": {"current": 3}, "cpu": {"usage": {"total": 7_000_000}}}
 ANSWER = json.dumps(
-    {"result": {"event": {"data": {"pids": {"current": 3}}}, "containerUsage": {"c": 5_000_000}}}
+    {"result": {"event": {"data": DATA}, "containerUsage": {"c": 5_000_000}}}
 ).encode()
 
 
@@ -41,3 +42,10 @@ async def test_a_look_that_was_given_up_does_not_answer_the_next(control):
 
 async def test_an_absent_sentry_is_no_answer(tmp_path):
     assert await SentryControl(tmp_path / "nobody.sock", "c").tasks() is None
+
+
+def test_cpu_time_comes_from_where_it_is_counted(tmp_path):
+    control = SentryControl(tmp_path / "nobody.sock", "c")
+    assert control._parse(ANSWER).cpu_seconds == 0.005
+    alone = {"result": {"event": {"data": DATA}, "containerUsage": None}}
+    assert control._parse(json.dumps(alone).encode()).cpu_seconds == 0.007
