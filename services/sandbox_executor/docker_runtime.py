@@ -131,7 +131,10 @@ class DockerRuntime:
             attached = container.attach_socket(params=streams)
             container.start()
             # The SDK hands out a file; below it lies the socket, whose other end is the relay.
-            return container, attached._sock.dup()
+            ours = attached._sock.dup()
+            attached._response.close()
+            attached.close()
+            return container, ours
         except BaseException:
             with contextlib.suppress(*_FAILURES):
                 container.remove(force=True)

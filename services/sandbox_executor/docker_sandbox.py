@@ -22,6 +22,8 @@ _CHUNK_BYTES = 1 << 16
 class DockerSandbox:
     """A container whose relay speaks to us over `attached`; see `runtime.Sandbox`."""
 
+    helpers = 1
+
     def __init__(self, sandbox_id: str, container: Container, attached: socket.socket) -> None:
         self.id = sandbox_id
         self._container = container

@@ -26,11 +26,11 @@ class BrokenFrame(Exception):
     """The guest sent something that no honest guest sends; the text says what."""
 
 
-def encode_request(job: Job) -> bytes:
+def encode_request(job: Job, helpers: int = 0) -> bytes:
     """The frame that a guest is given; its limits can only be lowered in there."""
     limits = {
         # One more than allowed, so that going over can be seen from outside.
-        "RLIMIT_NPROC": job.limits.processes + 1,
+        "RLIMIT_NPROC": job.limits.processes + 1 + helpers,
         # Far above what may be used, since address space is not memory: it stops the absurd.
         "RLIMIT_AS": 2 * job.limits.memory_bytes + (1 << 30),
         "RLIMIT_NOFILE": job.limits.open_files,

@@ -54,7 +54,9 @@ class Run:
             PipeReader(self._sandbox.stderr, self._counted(self._output.add_stderr)),
         ]
         helpers = [
-            asyncio.create_task(write_all(self._sandbox.requests, encode_request(self._job))),
+            asyncio.create_task(
+                write_all(self._sandbox.requests, encode_request(self._job, self._sandbox.helpers))
+            ),
             asyncio.create_task(self._watch()),
         ]
         try:

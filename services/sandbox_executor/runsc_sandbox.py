@@ -34,6 +34,8 @@ class HostPipes:
 class RunscSandbox:
     """A booted sandbox; see `runtime.Sandbox`."""
 
+    helpers = 0
+
     def __init__(
         self,
         directory: Path,

@@ -25,7 +25,8 @@ class Sandbox(Protocol):
     """One booted sandbox with an interpreter that waits for its only request.
 
     The four descriptors are ours, non-blocking: the guest's stdin to write to, and its reports,
-    stdout and stderr to read from.
+    stdout and stderr to read from. `helpers` are processes of ours in there, which no limit of a
+    run is meant for.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Sandbox(Protocol):
     reports: int
     stdout: int
     stderr: int
+    helpers: int
 
     def alive(self) -> bool:
         """False once it has ended by itself."""

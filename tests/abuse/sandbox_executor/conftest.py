@@ -6,7 +6,7 @@ import pytest_asyncio
 from batos.sandbox.v1 import sandbox_pb2 as pb
 
 from tests.integration.sandbox_executor.conftest import executor, runsc, sandbox
-from tests.integration.sandbox_executor.executor_process import RUNTIME, ExecutorProcess
+from tests.integration.sandbox_executor.executor_process import DOCKER, ExecutorProcess
 from tests.integration.sandbox_executor.sandbox_caller import SandboxCaller, values
 
 __all__ = ["aftermath", "executor", "runsc", "sandbox"]
@@ -29,6 +29,7 @@ async def aftermath(executor: ExecutorProcess, sandbox: SandboxCaller) -> AsyncI
     (seen,) = values(response)
     assert seen["tmp"] == []
     # In a container there is also the relay.
-    assert len(seen["pids"]) == (2 if RUNTIME == "docker" else 1)
+    assert len(seen["pids"]) == (2 if DOCKER else 1)
     executor.settle()
-    assert executor.open_descriptors() <= descriptors + 2
+    # Connections to Docker are kept, up to so many.
+    assert executor.open_descriptors() <= max(descriptors + 2, 64 if DOCKER else 0)

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 POOL_SIZE = 2
 # The same tests run on both runtimes; the container tests set this to docker.
 RUNTIME = os.environ.get("BATOS_TEST_SANDBOX_RUNTIME", "runsc")
+DOCKER = RUNTIME == "docker"
 READY_SECONDS = 90.0
 SETTLE_SECONDS = 60.0
 
@@ -81,7 +82,7 @@ class ExecutorProcess:
 
     def sandbox_dirs(self) -> set[str]:
         """Ids of all sandboxes there are, whichever executor made them."""
-        if RUNTIME == "docker":
+        if DOCKER:
             return self._containers()
         return {path.name for path in self.state_dir.glob("*/*") if path.is_dir()}
 

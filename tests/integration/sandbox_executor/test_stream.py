@@ -48,7 +48,7 @@ async def test_output_comes_while_the_run_goes_on(sandbox: SandboxCaller) -> Non
 async def test_silence_has_heartbeats(sandbox: SandboxCaller) -> None:
     events = await sandbox.stream("import time; time.sleep(5)")
     beats = [event.heartbeat for event in events if event.HasField("heartbeat")]
-    assert len(beats) == 2
+    assert len(beats) in (2, 3)  # the last may come while the sandbox ends
     assert 1.5 < beats[0].elapsed.ToTimedelta().total_seconds() < 4
     assert events[-1].done.outcome == pb.OUTCOME_OK
 

@@ -19,6 +19,7 @@ def places() -> Admission:
 
 class CountedSandbox:
     requests = reports = stdout = stderr = -1
+    helpers = 0
 
     def __init__(self, number: int) -> None:
         self.id = str(number)
