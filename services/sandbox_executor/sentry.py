@@ -117,8 +117,9 @@ class SentryControl:
     def _parse(self, answer: bytes) -> Tasks:
         result = json.loads(answer)["result"]
         data = result["event"]["data"]
-        # Said per container only where cgroups do not count it already.
-        cpu = (result["containerUsage"] or {}).get(self._container, data["cpu"]["usage"]["total"])
+        # Without cgroups it is said per container, with them only in their own words.
+        usage = result["containerUsage"]
+        cpu = usage[self._container] if usage else data["cpu"]["usage"]["total"]
         return Tasks(int(data["pids"]["current"]), int(cpu) / 1e9 - self._cpu_at_boot)
 
 
