@@ -61,6 +61,7 @@ class Pool:
         self._retiring: set[asyncio.Task[None]] = set()
         self._upkeep: asyncio.Task[None] | None = None
         self._closed = False
+        self._proved = False
         self.failure: BatosError | None = None
 
     @property
@@ -125,6 +126,8 @@ class Pool:
         if self._closed:
             return
         wanted = self._bounds.size + len(self._waiters) - len(self._ready) - self._coming
+        if not self._proved:  # where none is kept, one boot tells whether there can be any
+            wanted = max(wanted, 1 - self._coming)
         for _ in range(wanted):
             self._coming += 1
             boot = asyncio.create_task(self._boot())
@@ -139,6 +142,7 @@ class Pool:
             self._refuse(error)
         else:
             self.failure = None
+            self._proved = True
             self._give(sandbox)
         await self._notify(self.failure)
 

@@ -3,7 +3,7 @@
 import pytest
 from batos.sandbox.v1 import sandbox_pb2 as pb
 
-from tests.integration.sandbox_executor.executor_process import ROOT, ExecutorProcess
+from tests.integration.sandbox_executor.executor_process import DOCKER, ROOT, ExecutorProcess
 from tests.integration.sandbox_executor.sandbox_caller import SandboxCaller, values
 
 

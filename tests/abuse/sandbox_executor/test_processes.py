@@ -35,8 +35,8 @@ async def test_killing_everyone_kills_nobody_else(sandbox: SandboxCaller) -> Non
     "source",
     [
         # Its grandchild belongs to nobody.
-        "import os, time\nif not os.fork():\n    if not os.fork(): time.sleep(60)\n    os._exit(0)\n"
-        "os.wait()",
+        "import os, time\nif not os.fork():\n    if not os.fork(): time.sleep(60)\n    os._exit(0)"
+        "\nos.wait()",
         "import os, time\nif os.fork() == 0:\n    os.setsid(); time.sleep(60)",
         "import subprocess\n"
         "sleep = 'import time; time.sleep(60)'\n"

@@ -123,6 +123,16 @@ async def test_a_dry_pool_boots_on_demand() -> None:
     await pool.close()
 
 
+async def test_a_pool_that_keeps_none_still_tells_whether_it_could() -> None:
+    runtime, heard = CountingRuntime(), Heard()
+    pool = Pool(runtime, PoolBounds(size=0, booting=1), places(), heard, upkeep_seconds=0.01)
+    pool.start()
+    await until(lambda: heard.failures == [None])
+    await asyncio.sleep(0.05)
+    assert [sandbox.destroyed for sandbox in runtime.booted] == [True]
+    await pool.close()
+
+
 async def test_boots_at_once_are_bounded() -> None:
     runtime = CountingRuntime()
     pool = await running(runtime, PoolBounds(size=8, booting=3))
