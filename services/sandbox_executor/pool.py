@@ -16,6 +16,8 @@ _log = structlog.get_logger()
 
 # A boot takes a whole core for a while: most runs are over before it begins.
 _REFILL_SECONDS = 0.03
+# So does an end; the answer goes out first.
+_LINGER_SECONDS = 0.03
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Pool:
         self._boots: set[asyncio.Task[None]] = set()
         self._coming = 0
         self._boot_slots = asyncio.Semaphore(bounds.booting)
+        self._lingering: dict[Sandbox, asyncio.TimerHandle] = {}
         self._retiring: set[asyncio.Task[None]] = set()
         self._upkeep: asyncio.Task[None] | None = None
         self._closed = False
@@ -83,11 +86,13 @@ class Pool:
         await asyncio.gather(*self._boots)
         while self._ready:
             self._retire(self._ready.popleft())
+        while self._lingering:
+            self._end(next(iter(self._lingering)))
         await asyncio.gather(*self._retiring)
 
     @asynccontextmanager
     async def claim(self) -> AsyncIterator[Claimed]:
-        """A sandbox for one run; it is killed on the way out and destroyed in the background.
+        """A sandbox for one run; it is stopped on the way out and destroyed in the background.
 
         Raises ResourceExhausted where too many wait already, and Unavailable where none boots.
         Nothing has run then.
@@ -100,9 +105,11 @@ class Pool:
             raise
         try:
             yield claimed
-        finally:
+        except BaseException:
             claimed.sandbox.kill()
-            self._retire(claimed.sandbox, self._admission.leave)
+            raise
+        finally:
+            self._let_go(claimed.sandbox)
 
     async def _take(self) -> Claimed:
         while self._ready:
@@ -192,6 +199,17 @@ class Pool:
         task = asyncio.create_task(_destroy(sandbox, then))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
+
+    def _let_go(self, sandbox: Sandbox) -> None:
+        """Ends a used sandbox: soon, or at once where somebody waits for its place."""
+        sandbox.pause()
+        wait = 0 if self._closed or self._admission.queued_count else _LINGER_SECONDS
+        timer = asyncio.get_running_loop().call_later(wait, self._end, sandbox)
+        self._lingering[sandbox] = timer
+
+    def _end(self, sandbox: Sandbox) -> None:
+        self._lingering.pop(sandbox).cancel()
+        self._retire(sandbox, self._admission.leave)
 
     async def _keep_up(self) -> None:
         """Replaces sandboxes that died while they waited, tries again where boots failed, and puts

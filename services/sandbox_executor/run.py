@@ -20,8 +20,8 @@ _DETAIL_CHARACTERS = 500
 class Run:
     """Sends the request, reads what comes, and settles on the first verdict that is proved.
 
-    It ends the sandbox, which must not be used again afterwards; only a session's cell leaves it
-    be, where it ended as cells should. `listener` hears what is printed, as far as it is kept.
+    It leaves the sandbox stopped where all went well, for a session's next cell, and else dead.
+    `listener` hears what is printed, as far as it is kept.
     """
 
     def __init__(
@@ -61,7 +61,10 @@ class Run:
         ]
         try:
             verdict = await self._decide()
-            if not (self._job.cell and verdict.outcome in (Outcome.OK, Outcome.FAILED)):
+            if verdict.outcome in (Outcome.OK, Outcome.FAILED):
+                # It has come to its end; killing it would take milliseconds from the answer.
+                self._sandbox.pause()
+            else:
                 self._sandbox.kill()
             for reader in printed:
                 reader.drain()

@@ -111,7 +111,24 @@ async def test_a_claimed_sandbox_is_replaced_and_never_given_again() -> None:
             assert claimed.warm
         await until(lambda: pool.ready_count == BOUNDS.size and admission.busy_count == 0)
     assert len(set(map(id, seen))) == 5
-    assert all(sandbox.killed and sandbox.destroyed for sandbox in seen)
+    assert all(sandbox.paused and sandbox.destroyed for sandbox in seen)
+    await pool.close()
+    assert all(sandbox.destroyed for sandbox in runtime.booted)
+
+
+async def test_a_run_that_is_given_up_is_killed_at_once() -> None:
+    pool = await running(CountingRuntime())
+    with pytest.raises(ZeroDivisionError):
+        async with pool.claim() as claimed:
+            raise ZeroDivisionError
+    assert claimed.sandbox.killed  # type: ignore[attr-defined]
+    await pool.close()
+
+
+async def test_closing_waits_for_what_has_just_been_used() -> None:
+    runtime = CountingRuntime()
+    pool = await running(runtime)
+    await _claim_and_leave(pool.claim)
     await pool.close()
     assert all(sandbox.destroyed for sandbox in runtime.booted)
 
