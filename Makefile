@@ -8,10 +8,15 @@ SEED ?= 1
 COMPOSE = docker compose -f docker-compose.yml \
   $(if $(EMBEDDED),-f deploy/compose.embedded.yml) $(if $(GPU),-f deploy/compose.gpu.yml)
 
-.PHONY: help setup demo test test-fast e2e check protos up down logs clean
+.PHONY: help setup data-profile demo test test-fast e2e check protos up down logs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+data-profile: $(STAMP) ## Install numpy and pandas for sandboxes of profile data
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade \
+	  --constraint constraints.txt --target .cache/sandbox-packages/data numpy pandas
+	@echo "data-profile: executors that start from now on have it"
 
 setup: $(STAMP) ## Make the virtual environment and fetch gVisor
 
@@ -41,8 +46,15 @@ test: $(STAMP) ## Run all tests that need no Docker
 	@echo "test: the container tests are left out; run them with: make e2e"
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/e2e
 
-e2e: $(STAMP) ## Run the container tests; needs Docker with Compose (15 minutes at most)
+e2e: $(STAMP) ## Run the container tests; needs Docker with Compose (20 minutes at most)
 	@$(BIN)/python -m pytest tests/e2e --timeout 900
+	@echo "e2e: the sandbox's tests once more, in its container"
+	@BATOS_TEST_SANDBOX_RUNTIME=container $(BIN)/python -m pytest -n 2 tests/abuse/sandbox_executor
+	@echo "e2e: and once more, with sandboxes booted by Docker"
+	@BATOS_TEST_SANDBOX_RUNTIME=docker $(BIN)/python -m pytest -n 2 --dist loadfile \
+	  tests/abuse/sandbox_executor tests/integration/sandbox_executor/test_execute.py \
+	  tests/integration/sandbox_executor/test_files.py \
+	  tests/integration/sandbox_executor/test_stream.py
 
 test-fast: $(STAMP) ## Run the tests that take under a minute together
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/contract

@@ -69,11 +69,19 @@ RUN install -d -m 0700 /data/tmp
 COPY deploy/bases.toml deploy/bases.toml
 COPY services/model_server/starter_model/weights services/model_server/starter_model/weights
 
+# What guests of profile data have, in the shape that the executor looks for.
+FROM ${PYTHON_IMAGE} AS guest-packages
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+COPY constraints.txt /build/
+RUN --mount=type=cache,target=/root/.cache/pip,sharing=locked \
+    pip install --quiet --constraint /build/constraints.txt --target /packages/data numpy pandas
+
 # gVisor and the guest's files are put in place now: starting a container downloads nothing.
 FROM service AS sandbox-executor
 USER root
 ENV BATOS_CACHE_DIR=/opt/batos
-COPY sandbox/runner.py sandbox/runner.py
+COPY sandbox/runner.py sandbox/relay.py sandbox/
+COPY --from=guest-packages /packages /opt/batos/sandbox-packages
 COPY deploy/install_gvisor.py /build/deploy/install_gvisor.py
 RUN cd /build && python -m deploy.install_gvisor \
  && cd /app && python -m services.sandbox_executor.guest_image /opt/batos \

@@ -6,7 +6,9 @@ is as good as root.
 
 import asyncio
 import contextlib
+import os
 import secrets
+import signal
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -210,7 +212,17 @@ def _remove_orphans(client: docker.DockerClient, state_dir: Path, replica: str) 
         whose = container.labels.get(REPLICA_LABEL, "")
         if whose != replica and not (state_dir / whose).is_dir():
             with contextlib.suppress(docker.errors.NotFound):
+                _kill_sentry(container)
                 container.remove(force=True)
+
+
+def _kill_sentry(container: Container) -> None:
+    """Where it can be reached: one that is stopped does not hear Docker ask it to end."""
+    container.reload()
+    pid = int(container.attrs["State"]["Pid"])
+    with contextlib.suppress(OSError):
+        if pid and str(container.id).encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGKILL)
 
 
 def _boot_failure(words: str) -> BatosError:

@@ -7,7 +7,8 @@ import pytest_asyncio
 
 from deploy import install_gvisor
 from shared.channel import open_channel
-from tests.integration.sandbox_executor.executor_process import ExecutorProcess
+from tests.integration.sandbox_executor.executor_container import ExecutorContainer
+from tests.integration.sandbox_executor.executor_process import CONTAINER, ExecutorProcess
 from tests.integration.sandbox_executor.sandbox_caller import SandboxCaller
 
 
@@ -28,7 +29,7 @@ def directory() -> Iterator[Path]:
 def executor(runsc: Path) -> Iterator[ExecutorProcess]:
     """One executor for all tests that do not break it."""
     with TemporaryDirectory(prefix="batos-", ignore_cleanup_errors=True) as path:
-        process = ExecutorProcess(Path(path))
+        process = (ExecutorContainer if CONTAINER else ExecutorProcess)(Path(path))
         process.start()
         try:
             process.wait_for_health()

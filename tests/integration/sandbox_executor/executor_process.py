@@ -18,9 +18,10 @@ from services.sandbox_executor.docker_runtime import OWNER_LABEL, owner
 
 ROOT = Path(__file__).resolve().parents[3]
 POOL_SIZE = 2
-# The same tests run on both runtimes; the container tests set this to docker.
+# The same tests run on both runtimes, and in the container of compose: runsc, docker, container.
 RUNTIME = os.environ.get("BATOS_TEST_SANDBOX_RUNTIME", "runsc")
 DOCKER = RUNTIME == "docker"
+CONTAINER = RUNTIME == "container"
 READY_SECONDS = 90.0
 SETTLE_SECONDS = 60.0
 
@@ -37,7 +38,7 @@ class ExecutorProcess:
             "BATOS_SANDBOX_STATE_DIR": str(self.state_dir),
             "BATOS_SANDBOX_POOL_SIZE": str(POOL_SIZE),
             "BATOS_SANDBOX_DRAIN_SECONDS": "1",
-            "BATOS_SANDBOX_RUNTIME": RUNTIME,
+            "BATOS_SANDBOX_RUNTIME": "docker" if DOCKER else "runsc",
             **(settings or {}),
         }
         self._process: subprocess.Popen[bytes] | None = None
@@ -84,7 +85,12 @@ class ExecutorProcess:
         """Ids of all sandboxes there are, whichever executor made them."""
         if DOCKER:
             return self._containers()
-        return {path.name for path in self.state_dir.glob("*/*") if path.is_dir()}
+        return {path.name for path in self.visible_state_dir.glob("*/*") if path.is_dir()}
+
+    @property
+    def visible_state_dir(self) -> Path:
+        """The state directory as we see it."""
+        return self.state_dir
 
     def sandbox_processes(self) -> dict[int, str]:
         """Host processes whose command line names our state directory, zombies left out."""
