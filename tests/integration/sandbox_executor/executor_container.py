@@ -24,7 +24,8 @@ class ExecutorContainer(ExecutorProcess):
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         self._name = f"batos-test-{directory.name}"
-        self.state_dir = Path("/tmp/s")
+        # Its own, since the test sees the processes of all containers.
+        self.state_dir = Path(f"/tmp/{directory.name}")
 
     @property
     def pid(self) -> int:

@@ -38,6 +38,7 @@ class ExecutorProcess:
             "BATOS_SANDBOX_STATE_DIR": str(self.state_dir),
             "BATOS_SANDBOX_POOL_SIZE": str(POOL_SIZE),
             "BATOS_SANDBOX_DRAIN_SECONDS": "1",
+            "BATOS_SANDBOX_DATA_POOL_SIZE": "0",
             "BATOS_SANDBOX_RUNTIME": "docker" if DOCKER else "runsc",
             **(settings or {}),
         }
@@ -94,9 +95,10 @@ class ExecutorProcess:
 
     def sandbox_processes(self) -> dict[int, str]:
         """Host processes whose command line names our state directory, zombies left out."""
-        found = {}
+        assert self._process is not None
+        found, ours = {}, (self.pid, self._process.pid, os.getpid())
         for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and int(entry.name) not in (self.pid, os.getpid()):
+            if entry.name.isdigit() and int(entry.name) not in ours:
                 command = _read(entry / "cmdline").replace("\0", " ")
                 if str(self.state_dir) in command:
                     found[int(entry.name)] = command

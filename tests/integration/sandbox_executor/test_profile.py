@@ -33,8 +33,9 @@ def cache(runsc: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(cache: Path) -> Iterator[str]:
     """An executor that has the profile."""
+    settings = {"BATOS_CACHE_DIR": str(cache), "BATOS_SANDBOX_DATA_POOL_SIZE": "1"}
     with TemporaryDirectory(prefix="batos-", ignore_cleanup_errors=True) as path:
-        process = ExecutorProcess(Path(path), {"BATOS_CACHE_DIR": str(cache)})
+        process = ExecutorProcess(Path(path), settings)
         process.start()
         try:
             process.wait_for_health()
