@@ -8,7 +8,7 @@ _FOLDERS = 32
 
 def is_inside(path: str) -> bool:
     """Whether it names a file below a working directory, in its one normal form."""
-    if not path or "\0" in path or len(path.encode("utf-8", "replace")) > _BYTES:
+    if not path or path[0] == "/" or "\0" in path or len(path.encode("utf-8", "replace")) > _BYTES:
         return False
     parts = PurePosixPath(path).parts
     return path == "/".join(parts) and ".." not in parts and path != "." and len(parts) <= _FOLDERS
