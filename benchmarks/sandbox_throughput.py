@@ -148,14 +148,15 @@ async def throughput(seconds: float, callers: int) -> None:
         table.add_row(str(load.replicas), f"{load.per_second:.1f}", per_cpu, str(load.errors))
     table.add_row("docker run", f"{by_docker:.2f}" if by_docker else "no Docker", "", "")
     Console().print(table)
-    best = max(loads, key=lambda load: load.per_second)
     line = {
         "runs_per_second": round(loads[0].per_second, 1),
         "runs_per_cpu_second": round(loads[0].runs / loads[0].cpu_seconds, 2),
         "docker_run_per_second": by_docker and round(by_docker, 2),
         "errors": sum(load.errors.total() for load in loads),
         # On one machine replicas share its cores: 1 would take a machine for each.
-        "scaling_efficiency": round(best.per_second / loads[0].per_second / best.replicas, 2),
+        "scaling_efficiency": round(
+            loads[-1].per_second / loads[0].per_second / loads[-1].replicas, 2
+        ),
         "by_replicas": {load.replicas: round(load.per_second, 1) for load in loads},
         "cores": os.cpu_count(),
     }
