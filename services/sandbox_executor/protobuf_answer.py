@@ -1,5 +1,7 @@
 """Writes what came of runs and sessions."""
 
+from typing import Any
+
 from batos.sandbox.v1 import sandbox_pb2 as pb
 
 from services.sandbox_executor.events import Event, Heartbeat
@@ -17,26 +19,15 @@ _OUTCOMES = {
 }
 
 
-def streamed(event: Event) -> pb.ExecuteStreamResponse:
-    """An event of a run."""
+def event_field(event: Event) -> dict[str, Any]:
+    """An event as the one field that it sets in an event of a run, or of a session."""
     match event:
         case Printed():
-            return pb.ExecuteStreamResponse(output=_output(event))
+            return {"output": _output(event)}
         case Heartbeat():
-            return pb.ExecuteStreamResponse(heartbeat=_heartbeat(event))
+            return {"heartbeat": _heartbeat(event)}
         case Ended():
-            return pb.ExecuteStreamResponse(done=answer(event))
-
-
-def in_session(event: Event) -> pb.SessionResponse:
-    """An event of a session's cell."""
-    match event:
-        case Printed():
-            return pb.SessionResponse(output=_output(event))
-        case Heartbeat():
-            return pb.SessionResponse(heartbeat=_heartbeat(event))
-        case Ended():
-            return pb.SessionResponse(done=answer(event))
+            return {"done": answer(event)}
 
 
 def _output(printed: Printed) -> pb.Output:

@@ -46,7 +46,7 @@ class SandboxServicer(pb_grpc.SandboxServiceServicer):
             job = read_job(request.run, self._bounds[profile])
         async with aclosing(self._executor.stream(profile, job)) as events:
             async for event in events:
-                yield protobuf_answer.streamed(event)
+                yield pb.ExecuteStreamResponse(**protobuf_answer.event_field(event))
 
     async def Session(
         self, requests: AsyncIterator[pb.SessionRequest], context: Context
@@ -120,7 +120,7 @@ async def _cells(
             continue
         async with aclosing(session.run(job)) as events:
             async for event in events:
-                yield protobuf_answer.in_session(event)
+                yield pb.SessionResponse(**protobuf_answer.event_field(event))
 
 
 async def _next(requests: AsyncIterator[pb.SessionRequest]) -> pb.SessionRequest | None:
