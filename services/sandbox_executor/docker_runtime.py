@@ -26,7 +26,7 @@ from services.sandbox_executor import guest_image, handshake
 from services.sandbox_executor.docker_observer import observe
 from services.sandbox_executor.docker_sandbox import DockerSandbox
 from services.sandbox_executor.frames import BrokenFrame
-from services.sandbox_executor.oci_bundle import GuestBounds, environment
+from services.sandbox_executor.oci_bundle import GUEST_ID, GuestBounds, environment, interpreter
 from services.sandbox_executor.runtime import RuntimeInfo, Sandbox
 from shared.errors import BatosError, Unavailable
 
@@ -146,17 +146,14 @@ class DockerRuntime:
         options, bounds = self._options, self._options.bounds
         memory = bounds.memory_bytes + _HEADROOM_BYTES
         return {
-            "command": [
-                *(guest_image.PYTHON, "-I", "-S", "-B", "-X", "utf8", "-c", options.relay),
-                *(options.program, *options.modules),
-            ],
+            "command": interpreter(options.relay, options.program, *options.modules),
             "name": f"batos-sandbox-{sandbox_id}",
             "labels": {OWNER_LABEL: owner(options.state_dir), REPLICA_LABEL: options.replica},
             "runtime": options.runtime,
             "environment": environment(),
             "stdin_open": True,
             "working_dir": "/tmp",  # noqa: S108 - the guest's own
-            "user": "65534:65534",
+            "user": f"{GUEST_ID}:{GUEST_ID}",
             "hostname": "sandbox",
             "network_mode": "none",
             "read_only": True,

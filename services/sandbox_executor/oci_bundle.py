@@ -12,7 +12,7 @@ from services.sandbox_executor import guest_image
 REPORTS_IN_GUEST = 3
 
 # No user of the host has this number in the guest; it is only there to be other than root.
-_GUEST_ID = 65534
+GUEST_ID = 65534
 _CAPABILITY_SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
 _NAMESPACES = ("pid", "ipc", "uts", "mount", "network")
 
@@ -43,9 +43,8 @@ def configuration(
         "root": {"path": str(image), "readonly": True},
         "process": {
             "terminal": False,
-            "user": {"uid": _GUEST_ID, "gid": _GUEST_ID},
-            # -I and -S: no environment, no site, no user directory; -B: nothing is written.
-            "args": [guest_image.PYTHON, "-I", "-S", "-B", "-X", "utf8", "-c", program, *modules],
+            "user": {"uid": GUEST_ID, "gid": GUEST_ID},
+            "args": interpreter(program, *modules),
             "env": environment(),
             "cwd": "/tmp",  # noqa: S108 - the guest's own
             "capabilities": {name: [] for name in _CAPABILITY_SETS},
@@ -55,6 +54,12 @@ def configuration(
         "mounts": _mounts(bounds),
         "linux": {"namespaces": [{"type": kind} for kind in _NAMESPACES]},
     }
+
+
+def interpreter(program: str, *arguments: str) -> list[str]:
+    """The guest's command line."""
+    # -I and -S: no environment, no site, no user directory; -B: nothing is written.
+    return [guest_image.PYTHON, "-I", "-S", "-B", "-X", "utf8", "-c", program, *arguments]
 
 
 def environment() -> list[str]:
