@@ -80,7 +80,7 @@ RUN --mount=type=cache,target=/root/.cache/pip,sharing=locked \
 FROM service AS sandbox-executor
 USER root
 ENV BATOS_CACHE_DIR=/opt/batos
-COPY sandbox/runner.py sandbox/relay.py sandbox/
+COPY sandbox/boot.py sandbox/runner.py sandbox/relay.py sandbox/
 COPY --from=guest-packages /packages /opt/batos/sandbox-packages
 COPY deploy/install_gvisor.py /build/deploy/install_gvisor.py
 RUN cd /build && python -m deploy.install_gvisor \

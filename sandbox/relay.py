@@ -1,6 +1,6 @@
 """Process 1 of a guest whose host gives it no pipes but stdin, stdout and stderr (Docker).
 
-It runs as `python -c <this text> <text of the runner> MODULE…`: a fork becomes the runner, with
+It runs as `python -c <this text> <text of boot.py> MODULE…`: a fork becomes the runner, with
 pipes for stdout, stderr and its reports, and what comes through them goes out on the one stdout, in
 frames. Like the runner it is no defence: the host reads what it writes as hostile input.
 
@@ -47,7 +47,7 @@ def become_runner(pairs: dict[int, tuple[int, int]], own: tuple[int, int]) -> No
         os.close(write)
     source = sys.argv[1]
     sys.argv = ["-c", *sys.argv[2:]]
-    exec(compile(source, "<runner>", "exec"), {"__name__": "__main__"})  # noqa: S102
+    exec(compile(source, "<boot>", "exec"), {"__name__": "__main__"})  # noqa: S102
     os._exit(0)
 
 

@@ -1,7 +1,7 @@
 """The guest: waits for a request on stdin, runs it, reports on descriptor 3, and waits again.
 
-It runs inside the sandbox as `python -I -S -c <this text> MODULE…`, with the standard library alone
-and the modules that it is told to import ahead. One request is all that most guests ever see: they
+boot.py hands over to it inside the sandbox, with the standard library alone and, in sys.argv, the
+modules that it is to import ahead. One request is all that most guests ever see: they
 are ended after it. Only in a session more of them follow, and share the namespace of `__main__`.
 Nothing in here is a secret or a defence: user code shares this interpreter and may do to it what it
 likes. What keeps the host safe lies outside; what is reported is read there as hostile input.
@@ -16,20 +16,21 @@ Out: {kind: ready} once; then {kind: loaded} once the source has run, per call {
      {kind: raised} in place of a file says why files cannot be handed back.
 """
 
-import ast
-import base64
+from __future__ import annotations
+
 import contextlib
-import glob
 import io
 import json
 import linecache
 import os
 import resource
 import stat
-import struct
 import sys
 import types
-from typing import Any
+
+TYPE_CHECKING = False  # each import takes milliseconds of every boot
+if TYPE_CHECKING:
+    from typing import Any
 
 REQUESTS = 0
 REPORTS = 3
@@ -83,7 +84,7 @@ def send(text: str) -> None:
     if os.getpid() != _guest_pid:
         os._exit(1)
     body = text.encode()
-    data = memoryview(struct.pack(">I", len(body)) + body)
+    data = memoryview(len(body).to_bytes(4, "big") + body)
     while data:
         data = data[os.write(REPORTS, data) :]
 
@@ -93,7 +94,7 @@ def read_request(line: int) -> dict[str, Any] | None:
     head = read_exactly(line, 4)
     if head is None:
         return None
-    body = read_exactly(line, struct.unpack(">I", head)[0])
+    body = read_exactly(line, int.from_bytes(head, "big"))
     request: dict[str, Any] | None = None if body is None else json.loads(body)
     return request
 
@@ -116,7 +117,7 @@ def prepare(request: dict[str, Any]) -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, REQUESTS)
     os.close(null)
-    stdin = io.BytesIO(base64.b64decode(request["stdin"]))
+    stdin = io.BytesIO(decoded(request["stdin"]))
     sys.stdin = io.TextIOWrapper(stdin, encoding="utf-8")
     sys.argv = [FILE_NAME, *request["argv"]]
     os.environ.update(request["environment"])
@@ -124,7 +125,16 @@ def prepare(request: dict[str, Any]) -> None:
         path = os.path.join(WORK, file["path"])  # noqa: PTH118
         os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
         with open(path, "wb") as target:  # noqa: PTH123
-            target.write(base64.b64decode(file["content"]))
+            target.write(decoded(file["content"]))
+
+
+def decoded(text: str) -> bytes:
+    """The bytes of base64 text, which is most often empty."""
+    if not text:
+        return b""
+    import binascii
+
+    return binascii.a2b_base64(text)
 
 
 def serve(request: dict[str, Any], module: types.ModuleType) -> None:
@@ -165,6 +175,8 @@ def execute(source: str, name: str, module: types.ModuleType, *, show: bool) -> 
     if not show:
         exec(compile(source, name, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
         return
+    import ast
+
     tree = ast.parse(source, name)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     exec(compile(tree, name, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
@@ -177,6 +189,10 @@ def execute(source: str, name: str, module: types.ModuleType, *, show: bool) -> 
 
 def collected(patterns: list[str]) -> list[str]:
     """Relative paths of the regular files that match; no link is followed on the way."""
+    if not patterns:
+        return []
+    import glob
+
     found = {
         path
         for pattern in patterns
@@ -201,9 +217,11 @@ def is_plain(path: str) -> bool:
 
 def send_file(path: str) -> None:
     """Reports one file."""
+    import binascii
+
     descriptor = os.open(os.path.join(WORK, path), os.O_RDONLY | os.O_NOFOLLOW)  # noqa: PTH118
     with open(descriptor, "rb") as file:  # noqa: PTH123
-        content = base64.b64encode(file.read(FILE_BYTES_LIMIT + 1)).decode()
+        content = binascii.b2a_base64(file.read(FILE_BYTES_LIMIT + 1), newline=False).decode()
     report({"kind": "file", "path": os.path.normpath(path), "content": content})
 
 

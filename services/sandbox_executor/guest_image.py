@@ -15,14 +15,17 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
+from services.sandbox_executor import module_archive
 from shared.errors import Unavailable
 
 PYTHON = "/python/bin/python3"
 LIBRARIES = "/python/lib"
 PACKAGES = "/python/packages"
+ARCHIVE = "/python/modules"
+_LIBRARY = f"/python/lib/python{sys.version_info.major}.{sys.version_info.minor}"
 
 # Raised whenever what is put into the image changes.
-_LAYOUT = 1
+_LAYOUT = 3
 
 _LEFT_OUT = shutil.ignore_patterns(
     "site-packages",
@@ -78,6 +81,7 @@ def _publish(made: Path, root: Path) -> None:
 def _fingerprint(packages: Path | None) -> str:
     stat = _executable().stat()
     facts = f"{_LAYOUT} {sys.version} {_executable()} {stat.st_size} {stat.st_mtime_ns}"
+    facts += hashlib.sha256(module_archive.RUNNER.read_bytes()).hexdigest()
     if packages:
         facts += " ".join(sorted(found.name for found in packages.glob("*.dist-info")))
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
@@ -92,7 +96,7 @@ def _executable() -> Path:
 def _assemble(root: Path, packages: Path | None) -> None:
     for directory in ("proc", "dev", "tmp", "python/bin", "python/lib"):
         (root / directory).mkdir(parents=True)
-    library = root / f"python/lib/python{sys.version_info.major}.{sys.version_info.minor}"
+    library = root / _LIBRARY[1:]
     shutil.copytree(sysconfig.get_path("stdlib"), library, ignore=_LEFT_OUT)
     shutil.copy2(_executable(), root / PYTHON[1:])
     if packages:
@@ -109,6 +113,7 @@ def _assemble(root: Path, packages: Path | None) -> None:
         shutil.copy2(linked, target)
     # Some distributions ship no compiled modules; compiling at each boot would cost more.
     compileall.compile_dir(library, quiet=2, workers=1)
+    (root / ARCHIVE[1:]).write_bytes(module_archive.build(_executable(), _LIBRARY))
     for directory, _, _ in os.walk(root):
         Path(directory).chmod(0o755)
 

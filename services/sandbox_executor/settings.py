@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from services.sandbox_executor import module_archive
 from shared.settings import GrpcSettings
 
 _PROJECT = Path(__file__).resolve().parents[2]
@@ -76,7 +77,7 @@ class SandboxSettings(GrpcSettings):
     )
     session_seconds: float = Field(3600, gt=0, le=3600, description="the longest life of a session")
     preload: tuple[str, ...] = Field(
-        ("collections", "dataclasses", "datetime", "itertools", "math", "random", "string"),
+        module_archive.AHEAD,
         description="modules that every guest imports before it is asked for (a JSON list)",
     )
     data_pool_size: int = Field(1, ge=0, le=64, description="sandboxes of profile data kept booted")
