@@ -33,7 +33,8 @@ async def main(settings: SandboxSettings) -> None:
     kinds = profiles(settings)
     choice = RuntimeChoice(settings, state_dir, replica_id)
     name = await asyncio.to_thread(choice.name)
-    guests = {kind: Guest(choice.runtime(name, it), it.pool) for kind, it in kinds.items()}
+    groups = await asyncio.to_thread(choice.cgroups, name)
+    guests = {kind: Guest(choice.runtime(name, it, groups), it.pool) for kind, it in kinds.items()}
     admission = Admission(settings.max_running, settings.max_queued, settings.max_sessions)
     executor = Executor(guests, admission, MemoryBudget(settings.total_memory_bytes), replica_id)
     servicer = SandboxServicer(
@@ -55,6 +56,8 @@ async def main(settings: SandboxSettings) -> None:
         await serve(settings, sandbox_pb2.DESCRIPTOR, register, ready=ready, on_drain=drained)
     finally:
         await asyncio.to_thread(state_dir.close)
+        if groups:
+            await asyncio.to_thread(groups.close)
 
 
 if __name__ == "__main__":

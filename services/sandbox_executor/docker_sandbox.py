@@ -8,6 +8,7 @@ import socket
 import struct
 
 import docker.errors
+import requests.exceptions
 from docker.models.containers import Container
 
 from services.sandbox_executor.docker_observer import Observer
@@ -81,6 +82,15 @@ class DockerSandbox:
             code = os.waitstatus_to_exitcode(self._status)
             return 128 - code if code < 0 else code
         return 128 + signal.SIGKILL if self._pumping.done() else None
+
+    async def out_of_memory(self) -> bool:
+        """What Docker says of the container's end."""
+        with contextlib.suppress(
+            docker.errors.DockerException, requests.exceptions.RequestException
+        ):
+            await asyncio.to_thread(self._container.reload)
+            return bool(self._container.attrs["State"]["OOMKilled"])
+        return False
 
     def kill(self) -> None:
         """Ends everything in it at once; returns without waiting."""

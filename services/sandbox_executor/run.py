@@ -97,6 +97,8 @@ class Run:
 
     async def _crash(self) -> Verdict:
         status = await self._sandbox.exit_status()
+        if await self._sandbox.out_of_memory():
+            return Verdict(Outcome.MEMORY_LIMIT, "the host's kernel ended it: it used too much")
         return Verdict(
             Outcome.CRASHED,
             f"the guest ended {self._transcript.where()} without a report: {_describe(status)}",

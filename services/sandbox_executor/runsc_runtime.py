@@ -18,6 +18,7 @@ from services.sandbox_executor import (
     runsc_binary,
     sentry,
 )
+from services.sandbox_executor.cgroup import Cgroups
 from services.sandbox_executor.oci_bundle import GuestBounds
 from services.sandbox_executor.runsc_binary import INSTALL
 from services.sandbox_executor.runsc_sandbox import HostPipes, RunscSandbox, discard
@@ -53,9 +54,10 @@ class RunscOptions:
 class RunscRuntime:
     """Boots sandboxes with `runsc run`; see `runtime.Runtime`."""
 
-    def __init__(self, options: RunscOptions, state_dir: StateDir) -> None:
+    def __init__(self, options: RunscOptions, state_dir: StateDir, cgroups: Cgroups | None) -> None:
         self._options = options
         self._state_dir = state_dir
+        self._cgroups = cgroups
 
     async def probe(self) -> RuntimeInfo:
         """Checks the binary and prepares the guest's files."""
@@ -63,7 +65,8 @@ class RunscRuntime:
         version = await asyncio.to_thread(runsc_binary.version, binary)
         await asyncio.to_thread(self._image)
         who = "as root" if os.geteuid() == 0 else "unprivileged"
-        return RuntimeInfo("runsc", version, f"gvisor (systrap), rootless, {who}")
+        groups = f", cgroup v{self._cgroups.version}" if self._cgroups else ""
+        return RuntimeInfo("runsc", version, f"gvisor (systrap), rootless, {who}{groups}")
 
     async def boot(self) -> Sandbox:
         """A fresh sandbox; about 150 to 250 ms."""
@@ -73,7 +76,7 @@ class RunscRuntime:
             async with asyncio.timeout(self._options.boot_seconds):
                 await handshake.ready(pipes.reports)
             state = await asyncio.to_thread(sentry.read_state, directory / "s")
-            sandbox = RunscSandbox(directory, process, pipes, state)
+            sandbox = RunscSandbox(directory, process, pipes, state, self._cgroups)
             await sandbox.mark_ready()
             return sandbox
         except BaseException as error:
@@ -81,7 +84,7 @@ class RunscRuntime:
             with contextlib.suppress(OSError):
                 words = os.read(pipes.stderr, _STDERR_BYTES).decode("utf-8", "replace").strip()
             pipes.close()
-            await asyncio.shield(asyncio.to_thread(discard, process, directory))
+            await asyncio.shield(asyncio.to_thread(discard, process, directory, self._cgroups))
             if isinstance(error, Exception):
                 raise _boot_failure(words, error) from error
             raise
@@ -112,6 +115,8 @@ class RunscRuntime:
             raise Unavailable(
                 f"{binary} cannot be started ({error}); {INSTALL}", reason="SANDBOX_RUNTIME_BROKEN"
             ) from error
+        if self._cgroups:  # at once: what it starts, in some ms, is in the group as well
+            self._cgroups.join(sandbox_id, process.pid)
         return directory, process, pipes
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.sandbox_executor import processes
+from services.sandbox_executor.cgroup import Cgroups
 from services.sandbox_executor.runtime import Tasks
 from services.sandbox_executor.sentry import SentryControl, SentryMemory, SentryState
 
@@ -42,6 +43,7 @@ class RunscSandbox:
         process: "subprocess.Popen[bytes]",
         pipes: HostPipes,
         state: SentryState,
+        cgroups: Cgroups | None,
     ) -> None:
         self.id = directory.name
         self.requests = pipes.requests
@@ -52,6 +54,7 @@ class RunscSandbox:
         self._process = process
         self._pipes = pipes
         self._state = state
+        self._cgroups = cgroups
         # A descriptor and not a number: it never means another process.
         self._sentry = os.pidfd_open(state.sentry_pid)
         self._memory = SentryMemory(state.sentry_pid)
@@ -87,6 +90,12 @@ class RunscSandbox:
             return await asyncio.to_thread(self._process.wait, _EXIT_SECONDS)
         return None
 
+    async def out_of_memory(self) -> bool:
+        """What its control group says, where it has one."""
+        if self._cgroups is None:
+            return False
+        return await asyncio.to_thread(self._cgroups.ended_by_kernel, self.id)
+
     def kill(self) -> None:
         """Ends everything in it at once; returns without waiting."""
         if self._process.poll() is None:
@@ -98,7 +107,7 @@ class RunscSandbox:
         self.kill()
         self._pipes.close()
         os.close(self._sentry)
-        await asyncio.to_thread(discard, self._process, self._directory, self._state)
+        await asyncio.to_thread(discard, self._process, self._directory, self._cgroups, self._state)
 
     def _signal_sentry(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -106,9 +115,12 @@ class RunscSandbox:
 
 
 def discard(
-    process: "subprocess.Popen[bytes]", directory: Path, state: SentryState | None = None
+    process: "subprocess.Popen[bytes]",
+    directory: Path,
+    cgroups: Cgroups | None,
+    state: SentryState | None = None,
 ) -> None:
-    """Ends a `runsc run` and removes its directory. Blocking.
+    """Ends a `runsc run` and removes its directory and control group. Blocking.
 
     Its helpers die with it (PR_SET_PDEATHSIG); any that does not is killed by its number, which
     cannot have been given to another process while we are the one that has to reap it.
@@ -121,3 +133,5 @@ def discard(
     if not processes.wait_gone(helpers, _EXIT_SECONDS):
         processes.kill_and_wait(processes.of_owner(f"{directory}/"))
     shutil.rmtree(directory, ignore_errors=True)
+    if cgroups:
+        cgroups.remove(directory.name)

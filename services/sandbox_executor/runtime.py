@@ -60,6 +60,10 @@ class Sandbox(Protocol):
         """Its exit status, 128 + signal where one ended it; None where it still runs."""
         ...
 
+    async def out_of_memory(self) -> bool:
+        """Whether the host's kernel ended something in it for want of memory."""
+        ...
+
     def kill(self) -> None:
         """Ends everything in it at once; returns without waiting."""
         ...

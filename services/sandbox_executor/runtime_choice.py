@@ -8,6 +8,8 @@ import docker
 import docker.errors
 import requests.exceptions
 
+from services.sandbox_executor import cgroup_mount
+from services.sandbox_executor.cgroup import CgroupBounds, Cgroups
 from services.sandbox_executor.docker_runtime import DockerOptions, DockerRuntime
 from services.sandbox_executor.profile import Profile, guest_bounds
 from services.sandbox_executor.runsc_runtime import RunscOptions, RunscRuntime
@@ -36,11 +38,24 @@ class RuntimeChoice:
             return self._settings.runtime
         return "docker" if self._find_runsc() is None and _docker_answers() else "runsc"
 
-    def runtime(self, name: str, profile: Profile) -> Runtime:
-        """What boots the guests of a profile."""
-        return self._docker(profile) if name == "docker" else self._runsc(profile)
+    def cgroups(self, name: str) -> Cgroups | None:
+        """Control groups for `runsc`, where they can be made; Docker makes its own. Blocking."""
+        settings = self._settings
+        if name != "runsc" or settings.cgroups == "off":
+            return None
+        bounds = CgroupBounds(
+            memory_bytes=settings.max_memory_bytes,
+            processes=settings.max_processes,
+            total_memory_bytes=settings.total_memory_bytes,
+            sandboxes=settings.max_running + settings.pool_size + settings.data_pool_size,
+        )
+        return cgroup_mount.find(self._replica_id, bounds)
 
-    def _runsc(self, profile: Profile) -> RunscRuntime:
+    def runtime(self, name: str, profile: Profile, cgroups: Cgroups | None) -> Runtime:
+        """What boots the guests of a profile."""
+        return self._docker(profile) if name == "docker" else self._runsc(profile, cgroups)
+
+    def _runsc(self, profile: Profile, cgroups: Cgroups | None) -> RunscRuntime:
         options = RunscOptions(
             find=self._find_runsc,
             cache=self._settings.cache_dir.resolve(),
@@ -50,7 +65,7 @@ class RuntimeChoice:
             packages=profile.packages,
             boot_seconds=self._settings.boot_seconds,
         )
-        return RunscRuntime(options, self._state_dir)
+        return RunscRuntime(options, self._state_dir, cgroups)
 
     def _docker(self, profile: Profile) -> DockerRuntime:
         options = DockerOptions(

@@ -71,6 +71,9 @@ class SandboxSettings(GrpcSettings):
     total_memory_bytes: int = Field(
         1536 * _MEBIBYTE, ge=64 * _MEBIBYTE, description="memory of all runs together"
     )
+    cgroups: Literal["auto", "off"] = Field(
+        "auto", description="auto: control groups around sandboxes of runsc, where they can be made"
+    )
     max_sessions: int = Field(2, ge=0, le=256, description="sessions open at once, of max_running")
     session_idle_seconds: float = Field(
         300, gt=0, le=3600, description="a session ends after so long without a cell"
