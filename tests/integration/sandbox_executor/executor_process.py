@@ -132,7 +132,7 @@ class ExecutorProcess:
         assert not leak, f"{leak}\n{self.log.read_text()[-3000:]}"
 
     def _leak(self) -> str:
-        capacity = self._capacity()
+        capacity = self.capacity()
         if (capacity.ready_count, capacity.busy_count) != (POOL_SIZE, 0):
             return f"capacity: {capacity}"
         directories = self.sandbox_dirs()
@@ -147,7 +147,7 @@ class ExecutorProcess:
             return f"leaked processes: {strangers}"
         return f"zombies: {self.zombies()}" if self.zombies() else ""
 
-    def _capacity(self) -> pb.GetCapacityResponse:
+    def capacity(self) -> pb.GetCapacityResponse:
         with grpc.insecure_channel(self.address) as channel:
             stub = pb_grpc.SandboxServiceStub(channel)
             return stub.GetCapacity(pb.GetCapacityRequest(), timeout=10, wait_for_ready=True)

@@ -29,7 +29,7 @@ def executor(runsc: Path, directory: Path) -> Iterator[ExecutorProcess]:
     process.wait_for_health()
     process.settle()
     yield process
-    process.stop(signal.SIGKILL)
+    process.stop()
 
 
 def groups_of(executor: ExecutorProcess) -> list[Path]:
