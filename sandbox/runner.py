@@ -51,6 +51,7 @@ _sources: set[str] = set()
 def main() -> None:
     """Serves requests until the host hangs up; most often it ends us after the first."""
     preload(sys.argv[1:])
+    rehearse()
     line = os.dup(REQUESTS)
     report({"kind": "ready"})
     module = types.ModuleType("__main__")
@@ -72,6 +73,16 @@ def preload(modules: list[str]) -> None:
         sys.path.append(PACKAGES)
     for name in modules:
         __import__(name)
+
+
+def rehearse() -> None:
+    """Goes once through what every run does: the first time, each page of code is a fault."""
+    request = json.loads('{"source": "for i in [1]: str(i) + repr({})", "limits": {"a": 1.5}}')
+    source = io.TextIOWrapper(io.BytesIO(request["source"].encode()), encoding="utf-8").read()
+    exec(compile(source, FILE_NAME, "exec", dont_inherit=True), {})  # noqa: S102
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.close(os.open(os.devnull, os.O_RDONLY))
+    json.dumps({"kind": [1]}, allow_nan=False).encode()
 
 
 def report(message: dict[str, Any]) -> None:
