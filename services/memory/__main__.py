@@ -1,11 +1,13 @@
 """Runs Memory: settings → adapters → servicer → serve."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
 from batos.memory.v1 import memory_pb2, memory_pb2_grpc
 
 from services.memory.lancedb_store import LancedbStore
+from services.memory.lexicon import Lexicon
 from services.memory.pending_purges import PendingPurges
 from services.memory.scrapbook import Scrapbook
 from services.memory.search import Searcher
@@ -43,7 +45,9 @@ async def assembled(settings: MemorySettings) -> AsyncIterator[MemoryServicer]:
         upkeep = Upkeep(store, writer, purges, settings.upkeep_seconds)
         upkeep.start()
         stack.push_async_callback(upkeep.close)
-        scrapbook = Scrapbook(store, writer, Searcher(store, embedder), purges)
+        searcher = Searcher(store, embedder, await asyncio.to_thread(Lexicon))
+        stack.callback(searcher.close)
+        scrapbook = Scrapbook(store, writer, searcher, purges)
         yield MemoryServicer(scrapbook, database)
 
 

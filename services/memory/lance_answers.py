@@ -6,9 +6,9 @@ import pyarrow.compute as pc
 
 from services.memory.embedder import Vector
 from services.memory.records import Level
-from services.memory.store import Candidates, NamespaceCount, SomaHead
+from services.memory.store import Candidates, NamespaceCount, Row, SomaHead
 
-LIGHT_COLUMNS = ["id", "level", "soma", "ordinal", "speaker"]
+LIGHT_COLUMNS = ["id", "level", "soma", "ordinal", "speaker", "text", "created_at"]
 
 
 def heads(rows: pa.Table) -> dict[str, SomaHead]:
@@ -40,13 +40,15 @@ def merged(near: pa.Table, matching: pa.Table, vector: Vector) -> Candidates:
     compared = fresh["vector"].combine_chunks().flatten().to_numpy().reshape(-1, len(vector))
     scores = dict(zip(matching["id"].to_pylist(), matching["_score"].to_pylist(), strict=True))
     rows = pa.concat_tables([near.select(LIGHT_COLUMNS), fresh.select(LIGHT_COLUMNS)])
-    ids = rows["id"].to_pylist()
+    found = light_rows(rows)
     return Candidates(
-        ids=ids,
-        levels=rows["level"].to_pylist(),
-        somas=rows["soma"].to_pylist(),
-        ordinals=rows["ordinal"].to_pylist(),
-        speakers=rows["speaker"].to_pylist(),
+        rows=found,
         similarities=np.concatenate([1.0 - near["_distance"].to_numpy(), compared @ vector]),
-        text_scores=np.array([scores.get(row_id, 0.0) for row_id in ids], dtype=np.float64),
+        text_scores=np.array([scores.get(row.id, 0.0) for row in found], dtype=np.float64),
     )
+
+
+def light_rows(rows: pa.Table) -> list[Row]:
+    """Rows with LIGHT_COLUMNS."""
+    columns = [rows[name].to_pylist() for name in LIGHT_COLUMNS]
+    return [Row(row_id, Level(level), *rest) for row_id, level, *rest in zip(*columns, strict=True)]

@@ -1,5 +1,7 @@
 """Filters of Lance queries. Values are bound as literals, never pasted into SQL."""
 
+from collections.abc import Sequence
+
 from lancedb.expr import Expr, col, lit
 
 from services.memory.records import Level
@@ -16,6 +18,16 @@ def selected(selection: Selection) -> Expr:
     if selection.soma is not None:
         return of_soma(selection.namespace, selection.soma)
     return (col("namespace") == lit(selection.namespace)) & col("id").isin(list(selection.ids))
+
+
+def beside(namespace: str, somas: Sequence[str], ordinals: Sequence[int]) -> Expr:
+    """The episodes of some Somas at some ordinals."""
+    return (
+        (col("namespace") == lit(namespace))
+        & col("soma").isin(list(somas))
+        & col("ordinal").isin(list(ordinals))
+        & (col("level") == lit(int(Level.EPISODE)))
+    )
 
 
 def in_scope(scope: Scope) -> Expr:

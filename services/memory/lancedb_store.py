@@ -1,7 +1,8 @@
 """Store on LanceDB: one table, exact vector search, Lance's own full text."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from services.memory.store import (
     Candidates,
     Kept,
     NamespaceCount,
+    Row,
     Scope,
     Selection,
     SomaHead,
@@ -51,6 +53,10 @@ class LancedbStore:
         self._tree = tree
         self._identity = identity
         self._speakers: dict[str, set[str]] = {}
+        self._row_counts: Counter[str] = Counter()
+        # Changes of one Soma, under None of any; and of rows that may be of any Soma.
+        self._revisions: Counter[tuple[str, str | None]] = Counter()
+        self._scattered: Counter[str] = Counter()
 
     @classmethod
     async def open(cls, directory: Path, identity: EmbedderIdentity) -> "LancedbStore":
@@ -87,17 +93,23 @@ class LancedbStore:
         await self._commit(lambda: self._table.add(rows))
         for record in records:
             self._speakers.setdefault(record.namespace, set()).add(record.speaker)
+            self._row_counts[record.namespace] += 1
+        for namespace in {record.namespace for record in records}:
+            own = [record.soma for record in records if record.namespace == namespace]
+            self._changed(namespace, set(own))
 
     async def set_parent(self, namespace: str, soma: str, parent_id: str) -> None:
         """See Store.set_parent."""
         where = lance_filters.of_soma(namespace, soma) & (col("level") == lit(int(Level.EPISODE)))
         await self._commit(lambda: self._table.update({"parent_id": parent_id}, where=where))
+        self._changed(namespace, {soma})
 
     async def forget(self, selection: Selection) -> int:
         """See Store.forget."""
         # First, since a retry after a crash between the two finds nothing more to forget.
         await self._orphan(selection)
         result = await self._commit(lambda: self._table.delete(lance_filters.selected(selection)))
+        self._changed(selection.namespace, {selection.soma})
         return int(result.num_deleted_rows)
 
     async def members(self, selection: Selection) -> Sequence[tuple[str, str]]:
@@ -143,6 +155,37 @@ class LancedbStore:
     async def speakers(self, namespace: str) -> frozenset[str]:
         """See Store.speakers. Those who were forgotten stay listed until the next start."""
         return frozenset(self._speakers.get(namespace, ()))
+
+    async def beside(
+        self, namespace: str, somas: Sequence[str], ordinals: Sequence[int]
+    ) -> Sequence[Row]:
+        """See Store.beside."""
+        where = lance_filters.beside(namespace, somas, ordinals)
+        rows = await self._rows(where, lance_answers.LIGHT_COLUMNS)
+        return await asyncio.to_thread(lance_answers.light_rows, rows)
+
+    async def sample(self, namespace: str, limit: int) -> Sequence[str]:
+        """See Store.sample: the oldest ones."""
+        where = lance_filters.in_scope(Scope(namespace, (Level.EPISODE,)))
+        query = self._table.query().where(where).select(["text"]).limit(limit)
+        rows = await self._read(query.to_arrow)
+        texts: list[str] = rows["text"].to_pylist()
+        return texts
+
+    async def every(self, namespace: str) -> Sequence[Record]:
+        """See Store.every."""
+        where = lance_filters.in_scope(Scope(namespace, tuple(Level)))
+        rows = await self._rows(where, lance_rows.RECORD_COLUMNS)
+        return await asyncio.to_thread(lambda: [*map(lance_rows.to_record, rows.to_pylist())])
+
+    def revision(self, namespace: str, soma: str | None = None) -> int:
+        """See Store.revision."""
+        changes = self._revisions[namespace, soma]
+        return changes + (self._scattered[namespace] if soma is not None else 0)
+
+    def row_count(self, namespace: str) -> int:
+        """See Store.row_count."""
+        return self._row_counts[namespace]
 
     async def counts(self) -> Sequence[NamespaceCount]:
         """See Store.counts."""
@@ -195,6 +238,15 @@ class LancedbStore:
         if selection.ids and (await self._rows(below, ["id"])).num_rows:
             await self._commit(lambda: self._table.update({"parent_id": ""}, where=below))
 
+    def _changed(self, namespace: str, somas: Iterable[str | None]) -> None:
+        """Notes it for those who have read rows before; None is whichever Soma."""
+        self._revisions[namespace, None] += 1
+        for soma in somas:
+            if soma is None:
+                self._scattered[namespace] += 1
+            else:
+                self._revisions[namespace, soma] += 1
+
     def _has_deletions(self) -> bool:
         return any((self._tree.root / "_deletions").glob("*"))
 
@@ -207,10 +259,13 @@ class LancedbStore:
         await asyncio.to_thread(self._tree.sync_with_ancestors)
         rows = await self._table.query().select(["namespace", "speaker"]).to_arrow()
         distinct = await asyncio.to_thread(
-            lambda: rows.group_by(["namespace", "speaker"]).aggregate([]).to_pylist()
+            lambda: (
+                rows.group_by(["namespace", "speaker"]).aggregate([([], "count_all")]).to_pylist()
+            )
         )
         for row in distinct:
             self._speakers.setdefault(row["namespace"], set()).add(row["speaker"])
+            self._row_counts[row["namespace"]] += row["count_all"]
 
     async def _commit(self, change: Callable[[], Awaitable[T]], attempts: int = _ATTEMPTS) -> T:
         """Runs a change until no other commit is in its way, then syncs it."""

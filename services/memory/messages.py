@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.memory.records import Draft, Level, Record
 from services.memory.scrapbook import Stats
-from services.memory.search import Found, Query
+from services.memory.search import Found, Mode, Query
 from services.memory.store import Selection
 from shared.errors import InvalidArgument, Violation
 
@@ -47,6 +47,8 @@ def query(request: pb.SearchRequest) -> Query:
     """What to search for; an unspecified level means episodes."""
     if request.level not in (pb.LEVEL_UNSPECIFIED, pb.LEVEL_SUMMARY, pb.LEVEL_EPISODE):
         raise InvalidArgument.of_field("level", "must be LEVEL_SUMMARY or LEVEL_EPISODE")
+    if request.mode not in pb.SearchMode.values():
+        raise InvalidArgument.of_field("mode", "must be a SearchMode that this service knows")
     return Query(
         namespace=request.namespace,
         text=request.query,
@@ -54,6 +56,7 @@ def query(request: pb.SearchRequest) -> Query:
         level=Level(request.level or pb.LEVEL_EPISODE),
         somas=tuple(request.somas),
         excluded_somas=tuple(request.excluded_somas),
+        mode=Mode(request.mode or pb.SEARCH_MODE_HIERARCHICAL),
     )
 
 

@@ -1,15 +1,23 @@
-"""Finds the records that answer a query: candidates from the store, scores from the fusion."""
+"""Finds the records that answer a query: candidates from the store, and what speaks for each."""
 
 import asyncio
-from collections.abc import Sequence
+import enum
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from services.memory import fusion
+from services.memory import evidence
 from services.memory.embedder import Embedder
+from services.memory.frequencies import FrequencyTables
+from services.memory.lexicon import Lexicon
 from services.memory.records import Level, Record
-from services.memory.store import Candidates, Scope, Store
+from services.memory.scores import share, spread
+from services.memory.small_namespaces import SmallNamespaces, Whole
+from services.memory.store import Candidates, Scope, Scores, Store
+from services.memory.turns import Turns
+from services.memory.windows import Windows
 from services.memory.words import without, words_of
 from shared.errors import InvalidArgument
 
@@ -18,6 +26,18 @@ DEFAULT_LIMIT = 10
 LIMIT = 100
 
 _CANDIDATES = 256  # by vector, and again as many by words
+
+
+Ranked = tuple[str, tuple[float, ...]]
+
+
+class Mode(enum.IntEnum):
+    """What ranks the hits: everything there is, or for comparison less of it."""
+
+    HIERARCHICAL = 1
+    FLAT = 2
+    HYBRID = 3
+    KEYWORD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +50,7 @@ class Query:
     level: Level = Level.EPISODE
     somas: tuple[str, ...] = ()
     excluded_somas: tuple[str, ...] = ()
+    mode: Mode = Mode.HIERARCHICAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +68,25 @@ class Searcher:
     """Searches one store with one embedder."""
 
     def __init__(
-        self, store: Store, embedder: Embedder, weights: fusion.Weights | None = None
+        self,
+        store: Store,
+        embedder: Embedder,
+        lexicon: Lexicon,
+        weights: evidence.Weights | None = None,
     ) -> None:
         self._store = store
         self._embedder = embedder
-        self._weights = weights or fusion.Weights()
+        self._lexicon = lexicon
+        self._weights = weights or evidence.Weights()
+        self._turns = Turns(store, lexicon)
+        self._tables = FrequencyTables(store, lexicon)
+        self._small = SmallNamespaces(store, self._turns, self._tables, lexicon)
+        # One at a time: the analysed rows are shared, and two would only take turns on them.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="search")
+
+    def close(self) -> None:
+        """Ends the thread after what is under way."""
+        self._thread.shutdown()
 
     async def search(self, query: Query) -> Sequence[Found]:
         """The best records of the query's level, best first.
@@ -62,38 +97,84 @@ class Searcher:
         text, limit = _text(query), _limit(query)
         # A speaker's name in the query says who spoke, not what was said; left in, it would draw
         # the turns in which others call that name.
-        named = words_of(text) & await self._names(query.namespace)
-        topic = without(text, named)
-        (vector,) = await self._embedder.embed([topic])
-        candidates = await self._store.candidates(_scope(query), vector, topic, _CANDIDATES)
-        ids, fused = await asyncio.to_thread(
-            _ranked, candidates, query.level, named, self._weights, limit
-        )
-        records = await self._store.fetch(ids)
+        names = await self._names(query.namespace)
+        if query.mode is Mode.HIERARCHICAL:
+            question = evidence.Question.of(text, words_of(text) & names, self._lexicon)
+            if whole := await self._small.of(query.namespace, names):
+                ranked = await self._in_thread(lambda: self._of_whole(whole, question, query))
+                return [Found(whole.records[row_id], *scores) for row_id, scores in ranked[:limit]]
+            ranked = await self._of_candidates(query, text, question, names)
+        else:
+            candidates = await self._candidates(query, text, names)
+            ranked = _in_mode(query.mode, candidates.of_level(query.level))
+        records = await self._store.fetch([row_id for row_id, _ in ranked[:limit]])
         return [
             Found(records[row_id], *scores)
-            for row_id, scores in zip(ids, fused, strict=True)
+            for row_id, scores in ranked[:limit]
             if row_id in records  # else forgotten a moment ago
         ]
+
+    def _of_whole(self, whole: Whole, question: evidence.Question, query: Query) -> list[Ranked]:
+        windows, summaries = whole.windows[query.level], whole.windows[Level.SUMMARY]
+        if windows is None:
+            return []
+        judge = evidence.Judge(whole.frequencies, self._lexicon, self._weights)
+        told = judge.summaries(question, summaries) if summaries else {}
+        ranked = _ranked(windows, judge.judge(question, windows, told))
+        return [row for row in ranked if _is_in_scope(whole.records[row[0]].soma, query)]
+
+    async def _of_candidates(
+        self, query: Query, text: str, question: evidence.Question, names: frozenset[str]
+    ) -> list[Ranked]:
+        candidates = await self._candidates(query, text, names)
+        own = candidates.of_level(query.level)
+        rows = await self._turns.around(query.namespace, own.rows)
+        frequencies = await self._tables.of(query.namespace)
+
+        def work() -> list[Ranked]:
+            judge = evidence.Judge(frequencies, self._lexicon, self._weights)
+            told = candidates.of_level(Level.SUMMARY).rows
+            analysed = self._turns.analysed(told, frequencies, names)
+            fits = judge.summaries(question, Windows(analysed, self._lexicon)) if told else {}
+            windows = Windows(self._turns.analysed(rows, frequencies, names), self._lexicon)
+            return _ranked(windows, judge.judge(question, windows, fits))
+
+        return await self._in_thread(work) if rows else []
+
+    async def _candidates(self, query: Query, text: str, names: frozenset[str]) -> Candidates:
+        topic = without(text, words_of(text) & names)
+        (vector,) = await self._embedder.embed([topic])
+        return await self._store.candidates(_scope(query), vector, topic, _CANDIDATES)
+
+    async def _in_thread(self, work: Callable[[], list[Ranked]]) -> list[Ranked]:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def _names(self, namespace: str) -> frozenset[str]:
         speakers = await self._store.speakers(namespace)
         return frozenset().union(*(words_of(speaker) for speaker in speakers))
 
 
-def _ranked(
-    candidates: Candidates,
-    level: Level,
-    named: frozenset[str],
-    weights: fusion.Weights,
-    limit: int,
-) -> tuple[list[str], list[tuple[float, float, float, float]]]:
-    """Ids and (score, vector, text, prior) of the best rows of a level, best first."""
-    rows = candidates.of_level(level)
-    fused = fusion.fuse(rows, candidates.of_level(Level.SUMMARY), named, weights)
-    best = np.argsort(-fused.score, kind="stable")[:limit]
-    parts = np.stack([fused.score, fused.vector, fused.text, fused.prior], axis=1)[best]
-    return [rows.ids[place] for place in best], [tuple(row) for row in parts.tolist()]
+def _ranked(windows: Windows, judged: evidence.Judged) -> list[Ranked]:
+    parts = (judged.score, judged.vector, judged.text, judged.prior)
+    return _sorted([turn.id for turn in windows.turns], parts)
+
+
+def _in_mode(mode: Mode, rows: Candidates) -> list[Ranked]:
+    """Ranked by the vector alone, the words alone, or half and half."""
+    vector, text = spread(rows.similarities), share(rows.text_scores)
+    score = {Mode.FLAT: vector, Mode.KEYWORD: text, Mode.HYBRID: (vector + text) / 2}[mode]
+    return _sorted(rows.ids, (score, vector, text, np.zeros_like(score)))
+
+
+def _sorted(ids: Sequence[str], parts: Sequence[Scores]) -> list[Ranked]:
+    """Ids and (score, vector, text, prior), the highest scores first."""
+    order = np.argsort(-parts[0], kind="stable")
+    table = np.stack(parts, axis=1)[order].tolist()
+    return [(ids[place], tuple(row)) for place, row in zip(order.tolist(), table, strict=True)]
+
+
+def _is_in_scope(soma: str, query: Query) -> bool:
+    return (not query.somas or soma in query.somas) and soma not in query.excluded_somas
 
 
 def _scope(query: Query) -> Scope:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 import numpy as np
@@ -33,6 +34,24 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """As much of a record as judging it takes."""
+
+    id: str
+    level: Level
+    soma: str
+    ordinal: int
+    speaker: str
+    text: str
+    created_at: datetime
+
+    @property
+    def is_episode(self) -> bool:
+        """Whether it has a place in its Soma."""
+        return self.level is Level.EPISODE
+
+
+@dataclass(frozen=True, slots=True)
 class Candidates:
     """Rows that a search may answer with, one entry per row in every part.
 
@@ -40,25 +59,22 @@ class Candidates:
     word matched.
     """
 
-    ids: Sequence[str]
-    levels: Sequence[int]
-    somas: Sequence[str]
-    ordinals: Sequence[int]
-    speakers: Sequence[str]
+    rows: Sequence[Row]
     similarities: Scores
     text_scores: Scores
 
+    @property
+    def ids(self) -> list[str]:
+        """The rows' ids, in their order."""
+        return [row.id for row in self.rows]
+
     def of_level(self, level: Level) -> "Candidates":
         """The rows of one level."""
-        places = [place for place, own in enumerate(self.levels) if own == level]
+        places = [place for place, row in enumerate(self.rows) if row.level is level]
         return Candidates(
-            ids=[self.ids[place] for place in places],
-            levels=[level] * len(places),
-            somas=[self.somas[place] for place in places],
-            ordinals=[self.ordinals[place] for place in places],
-            speakers=[self.speakers[place] for place in places],
-            similarities=self.similarities[places],
-            text_scores=self.text_scores[places],
+            [self.rows[place] for place in places],
+            self.similarities[places],
+            self.text_scores[places],
         )
 
 
@@ -150,6 +166,28 @@ class Store(Protocol):
 
     async def speakers(self, namespace: str) -> frozenset[str]:
         """Everyone who said something in the namespace."""
+        ...
+
+    async def beside(
+        self, namespace: str, somas: Sequence[str], ordinals: Sequence[int]
+    ) -> Sequence[Row]:
+        """The episodes of the Somas that have one of the ordinals."""
+        ...
+
+    async def sample(self, namespace: str, limit: int) -> Sequence[str]:
+        """The texts of some episodes, at most `limit`."""
+        ...
+
+    async def every(self, namespace: str) -> Sequence[Record]:
+        """All records of a namespace, in no order."""
+        ...
+
+    def revision(self, namespace: str, soma: str | None = None) -> int:
+        """A number that grows with each change of a Soma's rows, or of any in the namespace."""
+        ...
+
+    def row_count(self, namespace: str) -> int:
+        """How many rows the namespace has had; forgotten ones may count."""
         ...
 
     async def counts(self) -> Sequence[NamespaceCount]:

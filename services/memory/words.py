@@ -24,9 +24,14 @@ def without(text: str, names: frozenset[str]) -> str:
     return kept if _WORD.search(kept) else text
 
 
+def words_in(text: str) -> list[str]:
+    """The words of a text in their order, lower case."""
+    return _WORD.findall(text.lower())
+
+
 def words_of(text: str) -> frozenset[str]:
     """The distinct words of a text, lower case."""
-    return frozenset(word.lower() for word in _WORD.findall(text))
+    return frozenset(words_in(text))
 
 
 def _pairs(run: str) -> list[str]:

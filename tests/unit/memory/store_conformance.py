@@ -194,6 +194,43 @@ class StoreConformance:
         await asyncio.gather(*readers)
         assert await store.counts() == [NamespaceCount("people", 25, 0)]
 
+    async def test_what_was_said_beside_is_found_by_its_place(self, store: Store) -> None:
+        told = [episode(f"turn {place}", second=place) for place in range(5)]
+        await add(store, *told, summary("all of it"), episode("elsewhere", "somas/2"))
+        found = await store.beside("people", ["somas/1"], [1, 2, 9])
+        assert {(row.text, row.ordinal) for row in found} == {("turn 1", 1), ("turn 2", 2)}
+        assert all(row.is_episode for row in found)
+        assert await store.beside("people", ["nobody"], [0]) == []
+        assert await store.beside("other", ["somas/1"], [0]) == []
+
+    async def test_all_of_a_namespace_and_a_sample_of_it(self, store: Store) -> None:
+        rows = await add(store, episode("one"), episode("two"), summary("sum"))
+        every = await store.every("people")
+        assert {row.id: row for row in every} == {row.id: row for row in rows}
+        assert set(await store.sample("people", 9)) == {"one", "two"}
+        assert len(await store.sample("people", 1)) == 1
+        assert await store.every("other") == []
+        assert await store.sample("other", 9) == []
+
+    async def test_revisions_tell_of_changes_and_of_nothing_else(self, store: Store) -> None:
+        async def moved(change, *, soma: bool, all_of_it: bool) -> None:
+            before = store.revision("people", "somas/1"), store.revision("people")
+            await change
+            after = store.revision("people", "somas/1"), store.revision("people")
+            assert (after[0] > before[0], after[1] > before[1]) == (soma, all_of_it)
+
+        (row,) = await add(store, episode("one"))
+        await moved(add(store, episode("more", second=1)), soma=True, all_of_it=True)
+        await moved(add(store, episode("else", "somas/2")), soma=False, all_of_it=True)
+        await moved(add(store, episode("far", namespace="other")), soma=False, all_of_it=False)
+        await moved(store.set_parent("people", "somas/1", "p"), soma=True, all_of_it=True)
+        by_id = Selection("people", ids=(row.id,))
+        await moved(store.forget(by_id), soma=True, all_of_it=True)
+        await moved(store.forget(Selection("people", soma="somas/2")), soma=False, all_of_it=True)
+        await moved(store.optimize(), soma=False, all_of_it=False)
+        assert store.row_count("people") >= 1
+        assert store.row_count("nobody") == 0
+
 
 def _holds(folder, needle: bytes) -> bool:
     return any(needle in path.read_bytes() for path in folder.rglob("*") if path.is_file())

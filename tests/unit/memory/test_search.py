@@ -1,9 +1,13 @@
 import uuid
+from collections.abc import AsyncIterator
 
 import pytest
 
+from services.memory import small_namespaces
+from services.memory.lexicon import Lexicon
 from services.memory.records import Level
-from services.memory.search import Query, Searcher
+from services.memory.search import Mode, Query, Searcher
+from services.memory.store import Selection
 from shared.errors import InvalidArgument
 from tests.unit.memory.drafts import episode, summary
 from tests.unit.memory.store_conformance import HOSTILE
@@ -19,10 +23,12 @@ PEOPLE = [
 
 
 @pytest.fixture
-async def searcher(store, embedder, writer) -> Searcher:
+async def searcher(store, embedder, writer) -> AsyncIterator[Searcher]:
     await (await writer.append(str(uuid.uuid4()), PEOPLE))
     await (await writer.append(str(uuid.uuid4()), [summary("Caroline got a pet.", "somas/2")]))
-    return Searcher(store, embedder)
+    searcher = Searcher(store, embedder, Lexicon())
+    yield searcher
+    searcher.close()
 
 
 @pytest.mark.parametrize(
@@ -76,3 +82,62 @@ async def test_hostile_queries_are_answered(searcher: Searcher, query: str) -> N
 
 async def test_an_unknown_namespace_is_empty(searcher: Searcher) -> None:
     assert await searcher.search(Query("nobody", "cat")) == []
+
+
+@pytest.fixture(params=["whole", "candidates"])
+def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Namespaces that are judged whole, and ones that are too large for it."""
+    if request.param == "candidates":
+        monkeypatch.setattr(small_namespaces, "_ROWS", 0)
+    return request.param
+
+
+async def test_what_changes_is_seen_at_once(searcher: Searcher, store, writer, path: str) -> None:
+    query = Query("people", "Which animal did Caroline adopt?")
+    (first, *_) = await searcher.search(query)
+    assert "cat" in first.record.text
+    later = episode("And a parrot, from the shelter too!", "somas/2", second=9, speaker="Caroline")
+    await (await writer.append(str(uuid.uuid4()), [later]))
+    assert "parrot" in " ".join(hit.record.text for hit in await searcher.search(query))
+    await store.forget(Selection("people", ids=(first.record.id,)))
+    assert first.record.id not in {hit.record.id for hit in await searcher.search(query)}
+    await store.forget(Selection("people", soma="somas/2"))
+    assert {hit.record.soma for hit in await searcher.search(query)} == {"somas/1", "somas/3"}
+
+
+async def test_a_turn_is_found_by_what_was_said_before_it(
+    searcher: Searcher, writer, path: str
+) -> None:
+    talk = [
+        episode("Where did you leave the bicycle?", "somas/9", second=20, speaker="Caroline"),
+        episode("Behind the old mill.", "somas/9", second=21, speaker="Melanie"),
+    ]
+    await (await writer.append(str(uuid.uuid4()), talk))
+    hits = await searcher.search(Query("people", "Where did Melanie leave her bicycle?", limit=2))
+    assert "mill" in " ".join(hit.record.text for hit in hits)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+async def test_every_mode_finds_the_plain_match_and_keeps_the_scope(
+    searcher: Searcher, mode: Mode, path: str
+) -> None:
+    query = Query("people", "pottery class on Saturday", somas=("somas/1",), mode=mode)
+    hits = await searcher.search(query)
+    assert "pottery" in hits[0].record.text
+    assert {hit.record.soma for hit in hits} == {"somas/1"}
+    none = Query("people", "pottery", excluded_somas=("somas/1", "somas/2", "somas/3"), mode=mode)
+    assert await searcher.search(none) == []
+
+
+async def test_both_paths_agree_where_all_rows_are_candidates(
+    store, embedder, writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await (await writer.append(str(uuid.uuid4()), PEOPLE))
+    found = []
+    for rows in (0, 100):
+        monkeypatch.setattr(small_namespaces, "_ROWS", rows)
+        searcher = Searcher(store, embedder, Lexicon())
+        hits = await searcher.search(Query("people", "What did Caroline see in Norway?"))
+        found.append([(hit.record.id, round(hit.score, 6)) for hit in hits])
+        searcher.close()
+    assert sorted(found[0]) == sorted(found[1])

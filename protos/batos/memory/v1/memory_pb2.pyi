@@ -44,6 +44,38 @@ LEVEL_EPISODE: Level.ValueType  # 3
 """One thing that was said or written."""
 Global___Level: _TypeAlias = Level  # noqa: Y015
 
+class _SearchMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SearchModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SearchMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SEARCH_MODE_UNSPECIFIED: _SearchMode.ValueType  # 0
+    """Hierarchical."""
+    SEARCH_MODE_HIERARCHICAL: _SearchMode.ValueType  # 1
+    """Words, topics, neighbours, speakers, dates and summaries."""
+    SEARCH_MODE_FLAT: _SearchMode.ValueType  # 2
+    """The vector of the whole text alone."""
+    SEARCH_MODE_HYBRID: _SearchMode.ValueType  # 3
+    """Half the vector, half the words."""
+    SEARCH_MODE_KEYWORD: _SearchMode.ValueType  # 4
+    """BM25 of the words alone."""
+
+class SearchMode(_SearchMode, metaclass=_SearchModeEnumTypeWrapper):
+    """What ranks the hits: all the evidence that there is, or for comparison less of it."""
+
+SEARCH_MODE_UNSPECIFIED: SearchMode.ValueType  # 0
+"""Hierarchical."""
+SEARCH_MODE_HIERARCHICAL: SearchMode.ValueType  # 1
+"""Words, topics, neighbours, speakers, dates and summaries."""
+SEARCH_MODE_FLAT: SearchMode.ValueType  # 2
+"""The vector of the whole text alone."""
+SEARCH_MODE_HYBRID: SearchMode.ValueType  # 3
+"""Half the vector, half the words."""
+SEARCH_MODE_KEYWORD: SearchMode.ValueType  # 4
+"""BM25 of the words alone."""
+Global___SearchMode: _TypeAlias = SearchMode  # noqa: Y015
+
 @_typing.final
 class Record(_message.Message):
     """One kept row."""
@@ -362,6 +394,7 @@ class SearchRequest(_message.Message):
     SOMAS_FIELD_NUMBER: _builtins.int
     LEVEL_FIELD_NUMBER: _builtins.int
     EXCLUDED_SOMAS_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
     namespace: _builtins.str
     """See Record.namespace; required."""
     query: _builtins.str
@@ -370,6 +403,8 @@ class SearchRequest(_message.Message):
     """At most this many hits; 0 means 10, the cap is 100."""
     level: Global___Level.ValueType
     """Only this level; unspecified means episodes."""
+    mode: Global___SearchMode.ValueType
+    """What ranks the hits; unspecified means hierarchical."""
     @_builtins.property
     def somas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only records of these Somas; empty means all."""
@@ -387,10 +422,11 @@ class SearchRequest(_message.Message):
         somas: _abc.Iterable[_builtins.str] | None = ...,
         level: Global___Level.ValueType = ...,
         excluded_somas: _abc.Iterable[_builtins.str] | None = ...,
+        mode: Global___SearchMode.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["excluded_somas", b"excluded_somas", "level", b"level", "limit", b"limit", "namespace", b"namespace", "query", b"query", "somas", b"somas"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["excluded_somas", b"excluded_somas", "level", b"level", "limit", b"limit", "mode", b"mode", "namespace", b"namespace", "query", b"query", "somas", b"somas"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -406,11 +442,11 @@ class ScoreParts(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     PARENT_FIELD_NUMBER: _builtins.int
     vector: _builtins.float
-    """Cosine likeness of the vectors, min-max normalised over the candidates."""
+    """How near it is in meaning, by its words and its topic, min-max normalised over the candidates."""
     text: _builtins.float
-    """BM25 of the words, min-max normalised over the candidates."""
+    """BM25 of the words around it, min-max normalised over the candidates."""
     parent: _builtins.float
-    """The parent's and neighbours' fused score: a prior, never a gate."""
+    """What its speaker, its time, its neighbours and its parent add: a prior, never a gate."""
     def __init__(
         self,
         *,

@@ -1,0 +1,150 @@
+"""What speaks for each turn: its words and those around it, its topic, who said it and when.
+
+The parts are min-max normalised and added (Bruch et al., "An Analysis of Fusion Functions for
+Hybrid Retrieval", TOIS 2023: a convex combination beats rank fusion). Nothing here is a gate. Pure
+numpy.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.memory.asked_dates import AskedDates
+from services.memory.frequencies import Frequencies
+from services.memory.lexicon import Ids, Lexicon
+from services.memory.scores import spread
+from services.memory.store import Scores
+from services.memory.windows import Windows, normalised
+
+# BM25+ (Lv and Zhai, "Lower-Bounding Term Frequency Normalization", CIKM 2011).
+_K1, _B, _DELTA = 0.9, 0.4, 1.0
+_QUERY_WORDS = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much each part counts. docs/memory.md has the reason and the worth of each."""
+
+    window: float = 1.0
+    words: float = 1.0
+    topic: float = 0.7
+    speaker: float = 0.6
+    date: float = 0.5
+    beside: float = 0.3
+    summary: float = 0.2
+    statement: float = 0.1
+
+    @property
+    def vector(self) -> float:
+        """Weight of the two parts that come of vectors."""
+        return self.words + self.topic
+
+    @property
+    def prior(self) -> float:
+        """Weight of the whole prior."""
+        return self.speaker + self.date + self.beside + self.summary + self.statement
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The analysed query: `ids` are the words that count, `named` those that name speakers."""
+
+    ids: Ids
+    named: frozenset[str]
+    dates: AskedDates
+
+    @classmethod
+    def of(cls, text: str, names: frozenset[str], lexicon: Lexicon) -> "Question":
+        """Analyses a query to a namespace with these speakers."""
+        every = lexicon.ids(text)
+        named = lexicon.ids_of(names)
+        topic = lexicon.speaking(every)
+        topic = topic[~np.isin(topic, named)]
+        ids = topic if topic.size else every
+        _, first = np.unique(ids, return_index=True)
+        return cls(ids[np.sort(first)][:_QUERY_WORDS], names, AskedDates.of(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One entry per turn in every part; parts are from 0 to 1, `score` is their weighted sum."""
+
+    score: Scores
+    vector: Scores
+    text: Scores
+    prior: Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges the turns of one namespace."""
+
+    frequencies: Frequencies
+    lexicon: Lexicon
+    weights: Weights
+
+    def judge(self, question: Question, windows: Windows, told: Mapping[str, float]) -> Judged:
+        """Scores turns. `told` is how well the summaries of Somas fit, from 0 to 1."""
+        weights = self.weights
+        stems = self.lexicon.stems(question.ids)
+        rarity = self.frequencies.rarity(stems)
+        text = spread(_bm25(windows, stems, rarity))
+        words = spread(_best_words(windows, question.ids, rarity, self.lexicon))
+        topic = spread(_topics(windows, question.ids, rarity, self.lexicon))
+        vector = (weights.words * words + weights.topic * topic) / weights.vector
+        prior = self._prior(question, windows, told, words) / weights.prior
+        score = weights.vector * vector + weights.window * text + weights.prior * prior
+        return Judged(score, vector, text, prior)
+
+    def summaries(self, question: Question, windows: Windows) -> dict[str, float]:
+        """How well the best summary of each Soma fits the question's words and topic, 0 to 1."""
+        judged = self.judge(question, windows, {})
+        best: dict[str, float] = {}
+        for turn, fit in zip(windows.turns, (judged.vector + judged.text) / 2, strict=True):
+            best[turn.soma] = max(float(fit), best.get(turn.soma, 0.0))
+        return best
+
+    def _prior(
+        self, question: Question, windows: Windows, told: Mapping[str, float], words: Scores
+    ) -> Scores:
+        weights, turns, dates = self.weights, windows.turns, question.dates
+        total = weights.speaker * windows.spoken_by(question.named)
+        total += weights.beside * windows.best_beside(words)
+        total += weights.statement * windows.statements
+        if dates:
+            total += weights.date * np.array([dates.fit(turn.created_at) for turn in turns])
+        if told:
+            fits = [told.get(turn.soma, 0.0) for turn in turns]
+            total += weights.summary * np.array(fits)
+        return total
+
+
+def _bm25(windows: Windows, stems: Ids, rarity: Scores) -> Scores:
+    """BM25+ of a turn together with the two before and after it."""
+    share = windows.lengths / max(windows.lengths.mean(), 1.0)
+    total = np.zeros(len(share))
+    for stem, weight in zip(stems, rarity, strict=True):
+        count = windows.occurrences(int(stem))
+        gain = _DELTA + count * (_K1 + 1) / (count + _K1 * (1 - _B + _B * share))
+        total += weight * np.where(count > 0, gain, 0.0)
+    return total
+
+
+def _best_words(windows: Windows, ids: Ids, rarity: Scores, lexicon: Lexicon) -> Scores:
+    """MaxSim: for each query word the squared cosine of the turn's likest word, by rarity.
+
+    After Khattab and Zaharia, "ColBERT", SIGIR 2020, on vectors of words without context.
+    """
+    likeness = np.clip(lexicon.vectors(ids) @ windows.vocabulary_vectors.T, 0.0, 1.0) ** 2
+    same = lexicon.stems(ids)[:, None] == lexicon.stems(windows.vocabulary)[None, :]
+    likeness[same] = 1.0
+    best = windows.highest(likeness)
+    return np.asarray(rarity @ best / max(float(rarity.sum()), 1e-9), dtype=np.float64)
+
+
+def _topics(windows: Windows, ids: Ids, rarity: Scores, lexicon: Lexicon) -> Scores:
+    """Cosine of the query's and the turn's topic, with the turns beside it, about their centre."""
+    topics, centre = windows.topics
+    asked = normalised((rarity.astype(np.float32) @ lexicon.vectors(ids))[None, :])
+    return np.asarray(topics @ normalised(asked - centre)[0], dtype=np.float64)
