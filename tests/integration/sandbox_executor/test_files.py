@@ -133,7 +133,8 @@ async def test_limits_on_files_are_those_asked_for(sandbox: SandboxCaller) -> No
 
 async def test_sandboxes_share_no_random_state(sandbox: SandboxCaller) -> None:
     source = (
-        "import os, random, uuid\nprint(random.random(), os.urandom(8), uuid.uuid4(), hash('x'))"
+        "import os, random, uuid\n"
+        "print(random.random(), os.urandom(8).hex(), uuid.uuid4(), hash('x'))"
     )
     printed = [(await sandbox.execute(source)).stdout.decode().split() for _ in range(3)]
     for values in zip(*printed, strict=True):
