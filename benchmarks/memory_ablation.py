@@ -22,7 +22,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.memory_recall import ADVERSARIAL, CUTS, episode, evidence, sessions
-from services.memory.evidence import Judge, Question, Weights
+from services.memory.evidence import Judge, Weights
 from services.memory.frequencies import Frequencies
 from services.memory.lexicon import Lexicon
 from services.memory.records import Level
@@ -52,8 +52,9 @@ class Talk:
         turns = Turns(None, lexicon).analysed(rows, self._frequencies, names)  # type: ignore[arg-type]
         self._windows = Windows(turns, lexicon)
         known = {row.id for row in rows}
+        judge = Judge(self._frequencies, lexicon, Weights())
         self._questions = [
-            (Question.of(text, words_of(text) & names, lexicon), wanted)
+            (judge.question(text, names), wanted)
             for question in talk["qa"]
             if question["category"] != ADVERSARIAL
             and (wanted := evidence(question, known))

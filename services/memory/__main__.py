@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from batos.memory.v1 import memory_pb2, memory_pb2_grpc
 
 from services.memory.lancedb_store import LancedbStore
-from services.memory.lexicon import Lexicon
 from services.memory.pending_purges import PendingPurges
 from services.memory.scrapbook import Scrapbook
 from services.memory.search import Searcher
@@ -45,7 +44,7 @@ async def assembled(settings: MemorySettings) -> AsyncIterator[MemoryServicer]:
         upkeep = Upkeep(store, writer, purges, settings.upkeep_seconds)
         upkeep.start()
         stack.push_async_callback(upkeep.close)
-        searcher = Searcher(store, embedder, await asyncio.to_thread(Lexicon))
+        searcher = await asyncio.to_thread(Searcher, store, embedder)
         stack.callback(searcher.close)
         scrapbook = Scrapbook(store, writer, searcher, purges)
         yield MemoryServicer(scrapbook, database)

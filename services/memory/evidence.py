@@ -16,9 +16,12 @@ from services.memory.lexicon import Ids, Lexicon
 from services.memory.scores import spread
 from services.memory.store import Scores
 from services.memory.windows import Windows, normalised
+from services.memory.words import words_of
 
 # BM25+ (Lv and Zhai, "Lower-Bounding Term Frequency Normalization", CIKM 2011).
 _K1, _B, _DELTA = 0.9, 0.4, 1.0
+# Of a longer question the beginning counts.
+_READ_WORDS = 512
 _QUERY_WORDS = 48
 
 
@@ -56,8 +59,8 @@ class Question:
 
     @classmethod
     def of(cls, text: str, names: frozenset[str], lexicon: Lexicon) -> "Question":
-        """Analyses a query to a namespace with these speakers."""
-        every = lexicon.ids(text)
+        """Analyses a query; `names` are those of its words that name speakers."""
+        every = lexicon.ids(text, _READ_WORDS)
         named = lexicon.ids_of(names)
         topic = lexicon.speaking(every)
         topic = topic[~np.isin(topic, named)]
@@ -83,6 +86,10 @@ class Judge:
     frequencies: Frequencies
     lexicon: Lexicon
     weights: Weights
+
+    def question(self, text: str, names: frozenset[str]) -> Question:
+        """Analyses a query to a namespace whose speakers have these names."""
+        return Question.of(text, words_of(text) & names, self.lexicon)
 
     def judge(self, question: Question, windows: Windows, told: Mapping[str, float]) -> Judged:
         """Scores turns. `told` is how well the summaries of Somas fit, from 0 to 1."""

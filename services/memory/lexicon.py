@@ -6,6 +6,7 @@ nearly as they are.
 """
 
 import threading
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ Matrix = npt.NDArray[np.float32]
 DIMENSION = 256
 # 64 MiB of vectors. Rarer words, which come later, are matched by their stem alone.
 _VECTORS = 1 << 16
+# A lexicon with so many words is given up for an empty one, so that none grows without end.
+_WORDS = 1 << 18
 _GROWTH = 1 << 12
 
 
@@ -29,10 +32,7 @@ class Lexicon:
     """Numbers words from 0 in the order in which they are first seen. Safe to use from threads."""
 
     def __init__(self) -> None:
-        model = wordllama.WordLlama.load(
-            cache_dir=Path(wordllama.__file__).parent, dim=DIMENSION, disable_download=True
-        )
-        self._tokens, self._tokenizer = model.embedding, model.tokenizer
+        self._model = _model()
         self._stemmer = Stemmer.Stemmer("english")
         self._lock = threading.Lock()
         self._ids: dict[str, int] = {}
@@ -44,10 +44,16 @@ class Lexicon:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def ids(self, text: str) -> Ids:
-        """The words of a text in their order, lower case."""
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time for another one."""
+        return len(self._ids) >= _WORDS
+
+    def ids(self, text: str, limit: int | None = None) -> Ids:
+        """The words of a text in their order, lower case; of more than `limit` the first."""
+        words = words_in(indexable(text))[:limit]
         with self._lock:
-            return np.array([self._id(word) for word in words_in(indexable(text))], dtype=np.int64)
+            return np.array([self._id(word) for word in words], dtype=np.int64)
 
     def ids_of(self, words: frozenset[str]) -> Ids:
         """The ids of single words, in no order."""
@@ -95,7 +101,14 @@ class Lexicon:
             self._vectors = grown
 
     def _vector(self, word: str) -> npt.NDArray[np.float32]:
-        tokens = self._tokenizer.encode(word[:64], add_special_tokens=False).ids
-        mean = self._tokens[tokens].mean(axis=0) if tokens else np.zeros(DIMENSION)
+        tokens = self._model.tokenizer.encode(word[:64], add_special_tokens=False).ids
+        mean = self._model.embedding[tokens].mean(axis=0) if tokens else np.zeros(DIMENSION)
         length = float(np.linalg.norm(mean))
         return np.asarray(mean / length if length else mean, dtype=np.float32)
+
+
+@cache
+def _model() -> wordllama.WordLlamaInference:
+    return wordllama.WordLlama.load(
+        cache_dir=Path(wordllama.__file__).parent, dim=DIMENSION, disable_download=True
+    )

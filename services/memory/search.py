@@ -10,13 +10,11 @@ import numpy as np
 
 from services.memory import evidence
 from services.memory.embedder import Embedder
-from services.memory.frequencies import FrequencyTables
-from services.memory.lexicon import Lexicon
+from services.memory.knowledge import Knowledge
 from services.memory.records import Level, Record
 from services.memory.scores import share, spread
-from services.memory.small_namespaces import SmallNamespaces, Whole
-from services.memory.store import Candidates, Scope, Scores, Store
-from services.memory.turns import Turns
+from services.memory.small_namespaces import Whole
+from services.memory.store import Candidates, Row, Scope, Scores, Store
 from services.memory.windows import Windows
 from services.memory.words import without, words_of
 from shared.errors import InvalidArgument
@@ -68,19 +66,12 @@ class Searcher:
     """Searches one store with one embedder."""
 
     def __init__(
-        self,
-        store: Store,
-        embedder: Embedder,
-        lexicon: Lexicon,
-        weights: evidence.Weights | None = None,
+        self, store: Store, embedder: Embedder, weights: evidence.Weights | None = None
     ) -> None:
         self._store = store
         self._embedder = embedder
-        self._lexicon = lexicon
         self._weights = weights or evidence.Weights()
-        self._turns = Turns(store, lexicon)
-        self._tables = FrequencyTables(store, lexicon)
-        self._small = SmallNamespaces(store, self._turns, self._tables, lexicon)
+        self._knowledge = Knowledge(store)
         # One at a time: the analysed rows are shared, and two would only take turns on them.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="search")
 
@@ -99,11 +90,12 @@ class Searcher:
         # the turns in which others call that name.
         names = await self._names(query.namespace)
         if query.mode is Mode.HIERARCHICAL:
-            question = evidence.Question.of(text, words_of(text) & names, self._lexicon)
-            if whole := await self._small.of(query.namespace, names):
-                ranked = await self._in_thread(lambda: self._of_whole(whole, question, query))
+            knowledge = self._known()
+            if whole := await knowledge.small.of(query.namespace, names):
+                judge = evidence.Judge(whole.frequencies, knowledge.lexicon, self._weights)
+                ranked = await self._in_thread(lambda: _of_whole(whole, judge, query, text, names))
                 return [Found(whole.records[row_id], *scores) for row_id, scores in ranked[:limit]]
-            ranked = await self._of_candidates(query, text, question, names)
+            ranked = await self._of_candidates(knowledge, query, text, names)
         else:
             candidates = await self._candidates(query, text, names)
             ranked = _in_mode(query.mode, candidates.of_level(query.level))
@@ -114,30 +106,30 @@ class Searcher:
             if row_id in records  # else forgotten a moment ago
         ]
 
-    def _of_whole(self, whole: Whole, question: evidence.Question, query: Query) -> list[Ranked]:
-        windows, summaries = whole.windows[query.level], whole.windows[Level.SUMMARY]
-        if windows is None:
-            return []
-        judge = evidence.Judge(whole.frequencies, self._lexicon, self._weights)
-        told = judge.summaries(question, summaries) if summaries else {}
-        ranked = _ranked(windows, judge.judge(question, windows, told))
-        return [row for row in ranked if _is_in_scope(whole.records[row[0]].soma, query)]
+    def _known(self) -> Knowledge:
+        if self._knowledge.lexicon.is_full:
+            self._knowledge = Knowledge(self._store)
+        return self._knowledge
 
     async def _of_candidates(
-        self, query: Query, text: str, question: evidence.Question, names: frozenset[str]
+        self, knowledge: Knowledge, query: Query, text: str, names: frozenset[str]
     ) -> list[Ranked]:
         candidates = await self._candidates(query, text, names)
         own = candidates.of_level(query.level)
-        rows = await self._turns.around(query.namespace, own.rows)
-        frequencies = await self._tables.of(query.namespace)
+        rows = await knowledge.turns.around(query.namespace, own.rows)
+        frequencies = await knowledge.tables.of(query.namespace)
+        judge = evidence.Judge(frequencies, knowledge.lexicon, self._weights)
+
+        def windows(some: Sequence[Row]) -> Windows:
+            turns = knowledge.turns.analysed(some, frequencies, names)
+            return Windows(turns, knowledge.lexicon)
 
         def work() -> list[Ranked]:
-            judge = evidence.Judge(frequencies, self._lexicon, self._weights)
-            told = candidates.of_level(Level.SUMMARY).rows
-            analysed = self._turns.analysed(told, frequencies, names)
-            fits = judge.summaries(question, Windows(analysed, self._lexicon)) if told else {}
-            windows = Windows(self._turns.analysed(rows, frequencies, names), self._lexicon)
-            return _ranked(windows, judge.judge(question, windows, fits))
+            question = judge.question(text, names)
+            summaries = candidates.of_level(Level.SUMMARY).rows
+            told = judge.summaries(question, windows(summaries)) if summaries else {}
+            every = windows(rows)
+            return _ranked(every, judge.judge(question, every, told))
 
         return await self._in_thread(work) if rows else []
 
@@ -152,6 +144,18 @@ class Searcher:
     async def _names(self, namespace: str) -> frozenset[str]:
         speakers = await self._store.speakers(namespace)
         return frozenset().union(*(words_of(speaker) for speaker in speakers))
+
+
+def _of_whole(
+    whole: Whole, judge: evidence.Judge, query: Query, text: str, names: frozenset[str]
+) -> list[Ranked]:
+    windows, summaries = whole.windows[query.level], whole.windows[Level.SUMMARY]
+    if windows is None:
+        return []
+    question = judge.question(text, names)
+    told = judge.summaries(question, summaries) if summaries else {}
+    ranked = _ranked(windows, judge.judge(question, windows, told))
+    return [row for row in ranked if _is_in_scope(whole.records[row[0]].soma, query)]
 
 
 def _ranked(windows: Windows, judged: evidence.Judged) -> list[Ranked]:

@@ -3,8 +3,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.memory import small_namespaces
-from services.memory.lexicon import Lexicon
+from services.memory import lexicon, small_namespaces
 from services.memory.records import Level
 from services.memory.search import Mode, Query, Searcher
 from services.memory.store import Selection
@@ -26,7 +25,7 @@ PEOPLE = [
 async def searcher(store, embedder, writer) -> AsyncIterator[Searcher]:
     await (await writer.append(str(uuid.uuid4()), PEOPLE))
     await (await writer.append(str(uuid.uuid4()), [summary("Caroline got a pet.", "somas/2")]))
-    searcher = Searcher(store, embedder, Lexicon())
+    searcher = Searcher(store, embedder)
     yield searcher
     searcher.close()
 
@@ -136,8 +135,22 @@ async def test_both_paths_agree_where_all_rows_are_candidates(
     found = []
     for rows in (0, 100):
         monkeypatch.setattr(small_namespaces, "_ROWS", rows)
-        searcher = Searcher(store, embedder, Lexicon())
+        searcher = Searcher(store, embedder)
         hits = await searcher.search(Query("people", "What did Caroline see in Norway?"))
         found.append([(hit.record.id, round(hit.score, 6)) for hit in hits])
         searcher.close()
     assert sorted(found[0]) == sorted(found[1])
+
+
+async def test_a_full_lexicon_is_begun_anew(
+    searcher: Searcher, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lexicon, "_WORDS", 60)
+    query = Query("people", "Which animal did Caroline adopt?")
+    before = await searcher.search(query)
+    for place in range(20):
+        await searcher.search(Query("people", " ".join(f"w{place}x{word}" for word in range(9))))
+    after = await searcher.search(query)
+    assert [(hit.record.id, hit.score) for hit in after] == [
+        (hit.record.id, hit.score) for hit in before
+    ]
