@@ -1,9 +1,13 @@
 """Filters of Lance queries. Values are bound as literals, never pasted into SQL."""
 
+import json
 from collections.abc import Sequence
+from functools import reduce
+from operator import and_
 
 from lancedb.expr import Expr, col, lit
 
+from services.memory.filters import Filters
 from services.memory.records import Level
 from services.memory.store import Scope, Selection
 
@@ -39,4 +43,24 @@ def in_scope(scope: Scope) -> Expr:
         where = where & col("soma").isin(list(scope.somas))
     if scope.excluded_somas:
         where = where & ~col("soma").isin(list(scope.excluded_somas))
+    if scope.filters:
+        admitted = _admitted(scope.filters)
+        if set(scope.levels) == {Level.SUMMARY}:
+            return where & admitted
+        return where & (admitted | (col("level") == lit(int(Level.SUMMARY))))
     return where
+
+
+def _admitted(filters: Filters) -> Expr:
+    """The same as Filters.admit."""
+    # A label as json.dumps has it: in a value its quotes would be escaped, so it is found as a
+    # label alone.
+    labels = (json.dumps({name: value})[1:-1] for name, value in filters.labels.items())
+    conditions = [col("metadata").contains(lit(label)) for label in labels]
+    if filters.begin:
+        conditions.append(col("created_at") >= lit(filters.begin))
+    if filters.end:
+        conditions.append(col("created_at") < lit(filters.end))
+    if filters.speakers:
+        conditions.append(col("speaker").isin(list(filters.speakers)))
+    return reduce(and_, conditions)

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from batos.memory.v1 import memory_pb2 as pb
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.memory.records import Draft, Level, Record
+from services.memory.filters import SPEAKER_LIMIT, Filters
+from services.memory.records import LABEL_LIMIT, Draft, Level, Record
 from services.memory.scrapbook import Stats
 from services.memory.search import Found, Mode, Query
 from services.memory.store import Selection
@@ -57,7 +59,19 @@ def query(request: pb.SearchRequest) -> Query:
         somas=tuple(request.somas),
         excluded_somas=tuple(request.excluded_somas),
         mode=Mode(request.mode or pb.SEARCH_MODE_HIERARCHICAL),
+        filters=_filters(request),
     )
+
+
+def _filters(request: pb.SearchRequest) -> Filters:
+    begin, end = _moment(request, "created_from"), _moment(request, "created_before")
+    if begin and end and end <= begin:
+        raise InvalidArgument.of_field("created_before", "must be after created_from")
+    if len(request.speakers) > SPEAKER_LIMIT:
+        raise InvalidArgument.of_field("speakers", f"must hold at most {SPEAKER_LIMIT} names")
+    if len(request.metadata) > LABEL_LIMIT:
+        raise InvalidArgument.of_field("metadata", f"must have at most {LABEL_LIMIT} labels")
+    return Filters(begin, end, tuple(request.speakers), dict(request.metadata))
 
 
 def selection(request: pb.ForgetRequest) -> Selection:
@@ -121,11 +135,13 @@ def stats_response(stats: Stats) -> pb.GetStatsResponse:
     )
 
 
-def _moment(message: pb.NewEpisode | pb.CreateSummaryRequest, field: str) -> datetime | None:
-    if not message.HasField("created_at"):
+def _moment(message: Message, field: str) -> datetime | None:
+    name = field.rpartition(".")[2]
+    if not message.HasField(name):
         return None
     try:
-        return message.created_at.ToDatetime(tzinfo=UTC)
+        moment: datetime = getattr(message, name).ToDatetime(tzinfo=UTC)
+        return moment
     except (ValueError, OverflowError):
         raise InvalidArgument.of_field(field, "must be a valid time") from None
 

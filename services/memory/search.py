@@ -10,6 +10,7 @@ import numpy as np
 
 from services.memory import evidence
 from services.memory.embedder import Embedder
+from services.memory.filters import NO_FILTERS, Filters
 from services.memory.knowledge import Knowledge
 from services.memory.records import Level, Record
 from services.memory.scores import share, spread
@@ -49,6 +50,7 @@ class Query:
     somas: tuple[str, ...] = ()
     excluded_somas: tuple[str, ...] = ()
     mode: Mode = Mode.HIERARCHICAL
+    filters: Filters = NO_FILTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ class Searcher:
     ) -> list[Ranked]:
         candidates = await self._candidates(query, text, names)
         own = candidates.of_level(query.level)
+        named = set(own.ids)
         rows = await knowledge.turns.around(query.namespace, own.rows)
         frequencies = await knowledge.tables.of(query.namespace)
         judge = evidence.Judge(frequencies, knowledge.lexicon, self._weights)
@@ -129,7 +132,9 @@ class Searcher:
             summaries = candidates.of_level(Level.SUMMARY).rows
             told = judge.summaries(question, windows(summaries)) if summaries else {}
             every = windows(rows)
-            return _ranked(every, judge.judge(question, every, told))
+            ranked = _ranked(every, judge.judge(question, every, told))
+            # The store has looked at the filters, for those that it named.
+            return [row for row in ranked if row[0] in named] if query.filters else ranked
 
         return await self._in_thread(work) if rows else []
 
@@ -155,7 +160,7 @@ def _of_whole(
     question = judge.question(text, names)
     told = judge.summaries(question, summaries) if summaries else {}
     ranked = _ranked(windows, judge.judge(question, windows, told))
-    return [row for row in ranked if _is_in_scope(whole.records[row[0]].soma, query)]
+    return [row for row in ranked if _is_in_scope(whole.records[row[0]], query)]
 
 
 def _ranked(windows: Windows, judged: evidence.Judged) -> list[Ranked]:
@@ -177,14 +182,18 @@ def _sorted(ids: Sequence[str], parts: Sequence[Scores]) -> list[Ranked]:
     return [(ids[place], tuple(row)) for place, row in zip(order.tolist(), table, strict=True)]
 
 
-def _is_in_scope(soma: str, query: Query) -> bool:
-    return (not query.somas or soma in query.somas) and soma not in query.excluded_somas
+def _is_in_scope(record: Record, query: Query) -> bool:
+    return (
+        (not query.somas or record.soma in query.somas)
+        and record.soma not in query.excluded_somas
+        and query.filters.admit(record)
+    )
 
 
 def _scope(query: Query) -> Scope:
     """Where the candidates come from: summaries take part in judging episodes."""
     levels = (Level.SUMMARY,) if query.level is Level.SUMMARY else tuple(Level)
-    return Scope(query.namespace, levels, query.somas, query.excluded_somas)
+    return Scope(query.namespace, levels, query.somas, query.excluded_somas, query.filters)
 
 
 def _text(query: Query) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.memory.embedder import EmbedderIdentity, Vector, Vectors
+from services.memory.filters import NO_FILTERS, Filters
 from services.memory.records import Level, Record
 
 Scores = npt.NDArray[np.float64]  # one per row
@@ -16,12 +17,16 @@ Scores = npt.NDArray[np.float64]  # one per row
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which records a search looks at. Empty `somas` means all, less `excluded_somas`."""
+    """Which records a search looks at. Empty `somas` means all, less `excluded_somas`.
+
+    `filters` are for episodes; where only summaries are looked at, for those.
+    """
 
     namespace: str
     levels: tuple[Level, ...]
     somas: tuple[str, ...] = ()
     excluded_somas: tuple[str, ...] = ()
+    filters: Filters = NO_FILTERS
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import uuid
 import grpc
 import pytest
 from batos.memory.v1 import memory_pb2 as pb
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from shared.errors import InvalidArgument
 from shared.rpc_status import from_rpc_error
@@ -49,6 +50,20 @@ async def test_what_was_said_is_found_under_its_summary(stub, namespace: str) ->
     assert 0 <= best.parts.parent <= 1
     level1 = pb.SearchRequest(namespace=namespace, query="pets", level=pb.LEVEL_SUMMARY)
     assert [hit.record.id for hit in (await stub.Search(level1)).hits] == [made.summary.id]
+
+
+async def test_a_search_is_narrowed_and_ranked_as_it_is_asked(stub, namespace: str) -> None:
+    await send(stub, batch(["a red kite", "a red car", "a red tie"], namespace=namespace))
+    for mode in pb.SearchMode.values():
+        every = pb.SearchRequest(namespace=namespace, query="red kite", mode=mode)
+        hits = (await stub.Search(every)).hits
+        assert hits[0].record.text == "a red kite", mode
+        moments = sorted(hit.record.created_at.ToNanoseconds() for hit in hits)
+        later = pb.SearchRequest(namespace=namespace, query="red kite", mode=mode)
+        later.created_from.FromNanoseconds(moments[0])
+        later.created_before.FromNanoseconds(moments[-1])
+        found = {hit.record.created_at.ToNanoseconds() for hit in (await stub.Search(later)).hits}
+        assert found == set(moments[:-1]), mode
 
 
 async def test_batches_are_acknowledged_in_their_order(stub, namespace: str) -> None:
@@ -160,6 +175,22 @@ async def test_forgotten_is_gone_at_once_and_purged_soon(stub, namespace: str) -
         lambda stub: stub.Search(pb.SearchRequest(namespace="n", query=" ")),
         lambda stub: stub.Search(pb.SearchRequest(namespace="n", query="x", limit=-1)),
         lambda stub: stub.Search(pb.SearchRequest(namespace="n", query="x", level=2)),
+        lambda stub: stub.Search(pb.SearchRequest(namespace="n", query="x", mode=9)),
+        lambda stub: stub.Search(pb.SearchRequest(namespace="n", query="x", speakers=["s"] * 101)),
+        lambda stub: stub.Search(
+            pb.SearchRequest(namespace="n", query="x", metadata={str(n): "" for n in range(33)})
+        ),
+        lambda stub: stub.Search(
+            pb.SearchRequest(
+                namespace="n",
+                query="x",
+                created_from=Timestamp(seconds=5),
+                created_before=Timestamp(seconds=5),
+            )
+        ),
+        lambda stub: stub.Search(
+            pb.SearchRequest(namespace="n", query="x", created_from=Timestamp(nanos=-1))
+        ),
         lambda stub: stub.Forget(pb.ForgetRequest(request_id=request_id(), namespace="n")),
         lambda stub: stub.Forget(pb.ForgetRequest(request_id="no uuid", namespace="n", soma="s")),
         lambda stub: stub.CreateSummary(

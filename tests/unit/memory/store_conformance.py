@@ -1,10 +1,12 @@
 """What every Store must do. Subclass it per adapter, with a fixture `store` that is empty."""
 
 import asyncio
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from services.memory.filters import Filters
 from services.memory.records import Level
 from services.memory.store import NamespaceCount, Scope, Selection, SomaHead, Store
 from tests.unit.memory.drafts import episode, records, summary
@@ -193,6 +195,33 @@ class StoreConformance:
         finished.set()
         await asyncio.gather(*readers)
         assert await store.counts() == [NamespaceCount("people", 25, 0)]
+
+    async def test_filters_narrow_the_episodes(self, store: Store) -> None:
+        labelled = replace(episode("c", second=20), metadata={"k": 'a "q": "v"', "q": "w"})
+        rows = await add(
+            store,
+            episode("a", speaker="ROBIN"),
+            episode("b", second=10, speaker="it's"),
+            labelled,
+            summary("sum"),
+        )
+        early, late = rows[0].created_at, rows[1].created_at
+
+        async def found(**filters) -> str:
+            scope = Scope("people", ALL, filters=Filters(**filters))
+            hits = (await store.candidates(scope, unit(store, 0)[0], "a b c", 9)).rows
+            return "".join(sorted(row.text for row in hits if row.is_episode))
+
+        assert await found(begin=late) == "bc"
+        assert await found(end=late) == "a"
+        assert await found(begin=early, end=late) == "a"
+        assert await found(speakers=("it's", "nobody")) == "b"
+        assert await found(labels={"q": "w"}) == "c"
+        assert await found(labels={"k": 'a "q": "v"'}) == "c"
+        assert await found(labels={"q": "v"}) == ""
+        assert await found(labels={"q": "w"}, end=late) == ""
+        only = Scope("people", (Level.SUMMARY,), filters=Filters(begin=late))
+        assert (await store.candidates(only, unit(store, 0)[0], "sum", 9)).ids == []
 
     async def test_what_was_said_beside_is_found_by_its_place(self, store: Store) -> None:
         told = [episode(f"turn {place}", second=place) for place in range(5)]

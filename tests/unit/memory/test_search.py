@@ -1,14 +1,16 @@
 import uuid
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
 from services.memory import lexicon, small_namespaces
+from services.memory.filters import Filters
 from services.memory.records import Level
 from services.memory.search import Mode, Query, Searcher
 from services.memory.store import Selection
 from shared.errors import InvalidArgument
-from tests.unit.memory.drafts import episode, summary
+from tests.unit.memory.drafts import START, episode, summary
 from tests.unit.memory.store_conformance import HOSTILE
 
 PEOPLE = [
@@ -154,3 +156,23 @@ async def test_a_full_lexicon_is_begun_anew(
     assert [(hit.record.id, hit.score) for hit in after] == [
         (hit.record.id, hit.score) for hit in before
     ]
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize(
+    ("filters", "seconds"),
+    [
+        (Filters(begin=START + timedelta(seconds=4)), {4, 5}),
+        (Filters(end=START + timedelta(seconds=1)), {0}),
+        (Filters(speakers=("Caroline",)), {1, 3, 5}),
+        (Filters(speakers=("Caroline",), end=START + timedelta(seconds=3)), {1}),
+        (Filters(labels={"kind": "none"}), set()),
+    ],
+    ids=["begin", "end", "speaker", "both", "label"],
+)
+async def test_filters_admit_no_others(
+    searcher: Searcher, path: str, mode: Mode, filters: Filters, seconds: set[int]
+) -> None:
+    query = Query("people", "the cat and the class", mode=mode, filters=filters)
+    hits = await searcher.search(query)
+    assert {(hit.record.created_at - START).seconds for hit in hits} == seconds

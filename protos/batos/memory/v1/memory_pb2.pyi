@@ -388,6 +388,26 @@ class SearchRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAMESPACE_FIELD_NUMBER: _builtins.int
     QUERY_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
@@ -395,6 +415,10 @@ class SearchRequest(_message.Message):
     LEVEL_FIELD_NUMBER: _builtins.int
     EXCLUDED_SOMAS_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
+    CREATED_FROM_FIELD_NUMBER: _builtins.int
+    CREATED_BEFORE_FIELD_NUMBER: _builtins.int
+    SPEAKERS_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
     namespace: _builtins.str
     """See Record.namespace; required."""
     query: _builtins.str
@@ -413,6 +437,24 @@ class SearchRequest(_message.Message):
     def excluded_somas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Leaves out records of these Somas, such as the one that is asking."""
 
+    @_builtins.property
+    def created_from(self) -> _timestamp_pb2.Timestamp:
+        """Only records made from this moment on; unset means any."""
+
+    @_builtins.property
+    def created_before(self) -> _timestamp_pb2.Timestamp:
+        """Only records made before this moment; unset means any. Not after created_from gives
+        INVALID_ARGUMENT.
+        """
+
+    @_builtins.property
+    def speakers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only records of these speakers, as they were stored; empty means all. At most 100."""
+
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Only records that have all of these labels with these values. At most 32."""
+
     def __init__(
         self,
         *,
@@ -423,10 +465,14 @@ class SearchRequest(_message.Message):
         level: Global___Level.ValueType = ...,
         excluded_somas: _abc.Iterable[_builtins.str] | None = ...,
         mode: Global___SearchMode.ValueType = ...,
+        created_from: _timestamp_pb2.Timestamp | None = ...,
+        created_before: _timestamp_pb2.Timestamp | None = ...,
+        speakers: _abc.Iterable[_builtins.str] | None = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_before", b"created_before", "created_from", b"created_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["excluded_somas", b"excluded_somas", "level", b"level", "limit", b"limit", "mode", b"mode", "namespace", b"namespace", "query", b"query", "somas", b"somas"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_before", b"created_before", "created_from", b"created_from", "excluded_somas", b"excluded_somas", "level", b"level", "limit", b"limit", "metadata", b"metadata", "mode", b"mode", "namespace", b"namespace", "query", b"query", "somas", b"somas", "speakers", b"speakers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
