@@ -53,9 +53,18 @@ def test_what_was_called_wrong_is_not_recalled_but_its_correction_is():
     hits = [
         found("It is called Bob.", "ROBIN", 2.0, turn=3),
         found("It is called Ondine.", "ROBIN", 1.0, turn=3, correction=True),
-        found("What I said in that turn.", "user", 0.5, turn=3),
+        found("What I said in that turn.", "user", 0.7, turn=3),
     ]
     assert texts(hits, {("somas/old", 3)}) == ["It is called Ondine.", "What I said in that turn."]
+
+
+def test_what_scores_far_less_than_the_best_is_about_something_else():
+    hits = [
+        found("My boat is Ondine.", score=3.0),
+        found("My boat leaks.", score=1.9),
+        found("I like tea.", score=1.7),
+    ]
+    assert texts(hits, NOBODY) == ["My boat is Ondine.", "My boat leaks."]
 
 
 def test_the_same_words_are_recalled_once_with_their_best_score():
@@ -108,5 +117,5 @@ async def test_a_text_without_words_recalls_nothing_and_memory_is_not_away():
 
 
 async def test_five_are_recalled_at_most():
-    outcome, _ = await recalled([found(f"Fact {n}.", score=n) for n in range(9)])
+    outcome, _ = await recalled([found(f"Fact {n}.", score=10 + n) for n in range(9)])
     assert [r.text for r in outcome.recollections] == [f"Fact {n}." for n in (8, 7, 6, 5, 4)]
