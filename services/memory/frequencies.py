@@ -21,12 +21,12 @@ class Frequencies:
     def __init__(self, texts: Iterable[str], lexicon: Lexicon) -> None:
         seen = [np.unique(lexicon.stems(lexicon.speaking(lexicon.ids(text)))) for text in texts]
         self.count = len(seen)
-        self._rows = np.bincount(np.concatenate(seen)) if seen else np.zeros(0, dtype=np.int64)
+        counts = np.bincount(np.concatenate(seen)) if seen else np.zeros(0, dtype=np.int64)
+        self._rows = np.append(counts, 0)  # the last is for stems that came later
 
     def rarity(self, stems: Ids) -> npt.NDArray[np.float64]:
         """The inverse document frequency of each stem, as Lucene's BM25 has it."""
-        known = stems < len(self._rows)
-        rows = np.where(known, self._rows[np.where(known, stems, 0)] if len(self._rows) else 0, 0)
+        rows = self._rows[np.minimum(stems, len(self._rows) - 1)]
         rarity: npt.NDArray[np.float64] = np.log(1 + (self.count - rows + 0.5) / (rows + 0.5))
         return rarity
 

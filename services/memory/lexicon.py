@@ -41,9 +41,6 @@ class Lexicon:
         self._silent = np.zeros(_GROWTH, dtype=bool)
         self._vectors = np.zeros((_GROWTH, DIMENSION), dtype=np.float32)
 
-    def __len__(self) -> int:
-        return len(self._ids)
-
     @property
     def is_full(self) -> bool:
         """Whether it is time for another one."""

@@ -67,12 +67,10 @@ class Found:
 class Searcher:
     """Searches one store with one embedder."""
 
-    def __init__(
-        self, store: Store, embedder: Embedder, weights: evidence.Weights | None = None
-    ) -> None:
+    def __init__(self, store: Store, embedder: Embedder) -> None:
         self._store = store
         self._embedder = embedder
-        self._weights = weights or evidence.Weights()
+        self._weights = evidence.Weights()
         self._knowledge = Knowledge(store)
         # One at a time: the analysed rows are shared, and two would only take turns on them.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="search")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from services.memory.frequencies import Frequencies, FrequencyTables
 from services.memory.lexicon import Lexicon
 from services.memory.records import Level, Record
-from services.memory.store import Row, Store
+from services.memory.store import Store
 from services.memory.turns import Turns
 from services.memory.windows import Windows
 
@@ -64,20 +64,7 @@ class SmallNamespaces:
     ) -> Whole:
         windows: dict[Level, Windows | None] = {}
         for level in Level:
-            rows = [row_of(record) for record in records if record.level is level]
+            rows = [record for record in records if record.level is level]
             turns = self._turns.analysed(rows, frequencies, names)
             windows[level] = Windows(turns, self._lexicon) if turns else None
         return Whole(revision, frequencies, {record.id: record for record in records}, windows)
-
-
-def row_of(record: Record) -> Row:
-    """As much of a record as judging it takes."""
-    return Row(
-        id=record.id,
-        level=record.level,
-        soma=record.soma,
-        ordinal=record.ordinal,
-        speaker=record.speaker,
-        text=record.text,
-        created_at=record.created_at,
-    )

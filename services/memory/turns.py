@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from services.memory.frequencies import Frequencies
 from services.memory.lexicon import DIMENSION, Ids, Lexicon
+from services.memory.records import Level, Record
 from services.memory.store import Row, Store
 from services.memory.words import words_of
 
@@ -58,12 +59,13 @@ class Turns:
         return list(found.values())
 
     def analysed(
-        self, rows: Sequence[Row], frequencies: Frequencies, names: frozenset[str]
+        self, rows: Sequence[Row | Record], frequencies: Frequencies, names: frozenset[str]
     ) -> list[Turn]:
         """The rows' words; `names` are no topic. Computes, for a thread of its own."""
         if len(self._by_id) + len(rows) > _LIMIT:
             self._by_id.clear()
-        return [self._turn(row, frequencies, names) for row in rows]
+        named = self._lexicon.ids_of(names)
+        return [self._turn(row, frequencies, named) for row in rows]
 
     async def _beside(
         self, namespace: str, wanted: Mapping[str, set[int]]
@@ -92,20 +94,20 @@ class Turns:
         for soma, entry in known.items():
             self._somas[namespace, soma] = entry
 
-    def _turn(self, row: Row, frequencies: Frequencies, names: frozenset[str]) -> Turn:
+    def _turn(self, row: Row | Record, frequencies: Frequencies, named: Ids) -> Turn:
         kept = self._by_id.get(row.id)
         if kept and kept[0] is frequencies:
             return kept[1]
         words = self._lexicon.ids(row.text)
         speaking = self._lexicon.speaking(words)
         stems = self._lexicon.stems(speaking)
-        told = speaking[~np.isin(speaking, self._lexicon.ids_of(names))]
+        told = speaking[~np.isin(speaking, named)]
         rarity = frequencies.rarity(self._lexicon.stems(told)).astype(np.float32)
         topic = rarity @ self._lexicon.vectors(told) if told.size else np.zeros(DIMENSION)
         turn = Turn(
             id=row.id,
             soma=row.soma,
-            place=(row.soma, row.ordinal) if row.soma and row.is_episode else None,
+            place=(row.soma, row.ordinal) if row.soma and row.level is Level.EPISODE else None,
             words=words,
             stems=stems,
             speaker=words_of(row.speaker),

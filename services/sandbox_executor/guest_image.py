@@ -13,6 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from services.sandbox_executor import module_archive
@@ -81,10 +82,15 @@ def _publish(made: Path, root: Path) -> None:
 def _fingerprint(packages: Path | None) -> str:
     stat = _executable().stat()
     facts = f"{_LAYOUT} {sys.version} {_executable()} {stat.st_size} {stat.st_mtime_ns}"
-    facts += hashlib.sha256(module_archive.RUNNER.read_bytes()).hexdigest()
+    facts += _runner_digest()
     if packages:
         facts += " ".join(sorted(found.name for found in packages.glob("*.dist-info")))
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+
+@cache  # each boot asks
+def _runner_digest() -> str:
+    return hashlib.sha256(module_archive.RUNNER.read_bytes()).hexdigest()
 
 
 def _executable() -> Path:
