@@ -27,7 +27,7 @@ from services.memory.frequencies import Frequencies
 from services.memory.lexicon import Lexicon
 from services.memory.records import Level
 from services.memory.store import Row
-from services.memory.turns import Turns
+from services.memory.turns import Analysis
 from services.memory.windows import Windows
 from services.memory.words import words_of
 
@@ -48,8 +48,7 @@ class Talk:
         self._lexicon = lexicon
         self._frequencies = Frequencies([row.text for row in rows], lexicon)
         names = frozenset[str]().union(*(words_of(row.speaker) for row in rows))
-        # It is never asked for what lies beside: all rows are here.
-        turns = Turns(None, lexicon).analysed(rows, self._frequencies, names)  # type: ignore[arg-type]
+        turns = Analysis(lexicon).turns(rows, self._frequencies, names)
         self._windows = Windows(turns, lexicon)
         known = {row.id for row in rows}
         judge = Judge(self._frequencies, lexicon, Weights())

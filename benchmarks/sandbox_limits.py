@@ -54,8 +54,10 @@ async def measure(runs: int) -> dict[str, list[float]]:
     """Overshoots by kind."""
     found: dict[str, list[float]] = {kind: [] for kind in KINDS}
     with tempfile.TemporaryDirectory(prefix="b") as data:
-        async with LocalStack(Path(data), services=["sandbox-executor"]) as local:
-            channel = open_channel(local.addresses["sandbox-executor"])
+        async with (
+            LocalStack(Path(data), services=["sandbox-executor"]) as local,
+            open_channel(local.addresses["sandbox-executor"]) as channel,
+        ):
             stub = sandbox_pb2_grpc.SandboxServiceStub(channel)
             for _ in track(range(runs), "rounds", console=Console(stderr=True)):
                 for kind, (limits, source, outcome) in KINDS.items():
@@ -63,7 +65,6 @@ async def measure(runs: int) -> dict[str, list[float]]:
                     response = await stub.Execute(request)
                     assert response.outcome == outcome, response
                     found[kind].append(overshoot(kind, response))
-            await channel.close()
     return found
 
 

@@ -4,7 +4,7 @@ from services.memory.frequencies import FrequencyTables
 from services.memory.lexicon import Lexicon
 from services.memory.small_namespaces import SmallNamespaces
 from services.memory.store import Store
-from services.memory.turns import Turns
+from services.memory.turns import Analysis
 
 
 class Knowledge:
@@ -12,6 +12,6 @@ class Knowledge:
 
     def __init__(self, store: Store) -> None:
         self.lexicon = Lexicon()
-        self.turns = Turns(store, self.lexicon)
+        self.analysis = Analysis(self.lexicon)
         self.tables = FrequencyTables(store, self.lexicon)
-        self.small = SmallNamespaces(store, self.turns, self.tables, self.lexicon)
+        self.small = SmallNamespaces(store, self.analysis, self.tables, self.lexicon)

@@ -12,6 +12,7 @@ from services.memory import evidence
 from services.memory.embedder import Embedder
 from services.memory.filters import NO_FILTERS, Filters
 from services.memory.knowledge import Knowledge
+from services.memory.neighbours import Neighbours
 from services.memory.records import Level, Record
 from services.memory.scores import share, spread
 from services.memory.small_namespaces import Whole
@@ -72,6 +73,7 @@ class Searcher:
         self._embedder = embedder
         self._weights = evidence.Weights()
         self._knowledge = Knowledge(store)
+        self._neighbours = Neighbours(store)
         # One at a time: the analysed rows are shared, and two would only take turns on them.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="search")
 
@@ -117,12 +119,12 @@ class Searcher:
         candidates = await self._candidates(query, text, names)
         own = candidates.of_level(query.level)
         named = set(own.ids)
-        rows = await knowledge.turns.around(query.namespace, own.rows)
+        rows = await self._neighbours.around(query.namespace, own.rows)
         frequencies = await knowledge.tables.of(query.namespace)
         judge = evidence.Judge(frequencies, knowledge.lexicon, self._weights)
 
         def windows(some: Sequence[Row]) -> Windows:
-            turns = knowledge.turns.analysed(some, frequencies, names)
+            turns = knowledge.analysis.turns(some, frequencies, names)
             return Windows(turns, knowledge.lexicon)
 
         def work() -> list[Ranked]:

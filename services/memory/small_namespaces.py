@@ -8,7 +8,7 @@ from services.memory.frequencies import Frequencies, FrequencyTables
 from services.memory.lexicon import Lexicon
 from services.memory.records import Level, Record
 from services.memory.store import Store
-from services.memory.turns import Turns
+from services.memory.turns import Analysis
 from services.memory.windows import Windows
 
 # Up to here judging every row is quicker than asking an index which ones to judge.
@@ -30,10 +30,10 @@ class SmallNamespaces:
     """Keeps those that were searched last, until they change."""
 
     def __init__(
-        self, store: Store, turns: Turns, tables: FrequencyTables, lexicon: Lexicon
+        self, store: Store, analysis: Analysis, tables: FrequencyTables, lexicon: Lexicon
     ) -> None:
         self._store = store
-        self._turns = turns
+        self._analysis = analysis
         self._tables = tables
         self._lexicon = lexicon
         self._kept: dict[str, Whole] = {}
@@ -65,6 +65,6 @@ class SmallNamespaces:
         windows: dict[Level, Windows | None] = {}
         for level in Level:
             rows = [record for record in records if record.level is level]
-            turns = self._turns.analysed(rows, frequencies, names)
+            turns = self._analysis.turns(rows, frequencies, names)
             windows[level] = Windows(turns, self._lexicon) if turns else None
         return Whole(revision, frequencies, {record.id: record for record in records}, windows)

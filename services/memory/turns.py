@@ -1,6 +1,6 @@
-"""What a search has read of the rows: their words, once analysed, and what was said around them."""
+"""Rows as a search sees them: their words, and what those say."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,10 +10,9 @@ import numpy.typing as npt
 from services.memory.frequencies import Frequencies
 from services.memory.lexicon import DIMENSION, Ids, Lexicon
 from services.memory.records import Level, Record
-from services.memory.store import Row, Store
+from services.memory.store import Row
 from services.memory.words import words_of
 
-REACH = 3  # so many turns before and after a candidate take part in judging it
 _LIMIT = 50_000  # turns kept analysed; some 60 MiB
 
 Place = tuple[str, int]  # Soma and ordinal
@@ -34,31 +33,14 @@ class Turn:
     topic: npt.NDArray[np.float32]
 
 
-class Turns:
-    """Rows of one store and their analysis, kept until they change or there are too many."""
+class Analysis:
+    """Turns of rows, kept until there are too many."""
 
-    def __init__(self, store: Store, lexicon: Lexicon) -> None:
-        self._store = store
+    def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
         self._by_id: dict[str, tuple[Frequencies, Turn]] = {}
-        # By Soma what was read of it, absences too, and the store's revision then.
-        self._somas: dict[tuple[str, str], tuple[int, dict[int, Row | None]]] = {}
 
-    async def around(self, namespace: str, rows: Iterable[Row]) -> Sequence[Row]:
-        """The rows, and those that were said beside them in the same Soma; each once."""
-        found = {row.id: row for row in rows}
-        wanted: dict[str, set[int]] = {}
-        for row in found.values():
-            if row.soma and row.is_episode:
-                near = range(max(0, row.ordinal - REACH), row.ordinal + REACH + 1)
-                wanted.setdefault(row.soma, set()).update(near)
-        for soma, ordinals in (await self._beside(namespace, wanted)).items():
-            for ordinal in wanted[soma]:
-                if neighbour := ordinals.get(ordinal):
-                    found.setdefault(neighbour.id, neighbour)
-        return list(found.values())
-
-    def analysed(
+    def turns(
         self, rows: Sequence[Row | Record], frequencies: Frequencies, names: frozenset[str]
     ) -> list[Turn]:
         """The rows' words; `names` are no topic. Computes, for a thread of its own."""
@@ -66,33 +48,6 @@ class Turns:
             self._by_id.clear()
         named = self._lexicon.ids_of(names)
         return [self._turn(row, frequencies, named) for row in rows]
-
-    async def _beside(
-        self, namespace: str, wanted: Mapping[str, set[int]]
-    ) -> Mapping[str, Mapping[int, Row | None]]:
-        known: dict[str, tuple[int, dict[int, Row | None]]] = {}
-        missing: dict[str, set[int]] = {}
-        for soma, ordinals in wanted.items():
-            revision = self._store.revision(namespace, soma)
-            kept = self._somas.get((namespace, soma))
-            known[soma] = kept if kept and kept[0] == revision else (revision, {})
-            if absent := ordinals - known[soma][1].keys():
-                missing[soma] = absent
-        if missing:
-            every = set().union(*missing.values())
-            for row in await self._store.beside(namespace, list(missing), sorted(every)):
-                known[row.soma][1][row.ordinal] = row
-            for soma, absent in missing.items():
-                for ordinal in absent:
-                    known[soma][1].setdefault(ordinal, None)
-        self._keep(namespace, known)
-        return {soma: rows for soma, (_, rows) in known.items()}
-
-    def _keep(self, namespace: str, known: Mapping[str, tuple[int, dict[int, Row | None]]]) -> None:
-        if sum(len(rows) for _, rows in self._somas.values()) > _LIMIT:
-            self._somas.clear()
-        for soma, entry in known.items():
-            self._somas[namespace, soma] = entry
 
     def _turn(self, row: Row | Record, frequencies: Frequencies, named: Ids) -> Turn:
         kept = self._by_id.get(row.id)

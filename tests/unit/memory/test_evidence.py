@@ -11,7 +11,7 @@ from services.memory.lexicon import Lexicon
 from services.memory.records import Level
 from services.memory.scores import share, spread
 from services.memory.store import Row
-from services.memory.turns import Turns
+from services.memory.turns import Analysis
 from services.memory.windows import Windows
 
 NAMES = frozenset({"caroline", "melanie"})
@@ -29,7 +29,7 @@ def said(text: str, soma: str, ordinal: int = 0, speaker: str = "user", day: int
 
 def judged(lexicon: Lexicon, question: str, *rows: Row, told: dict | None = None) -> Judged:
     frequencies = Frequencies([row.text for row in rows], lexicon)
-    turns = Turns(None, lexicon).analysed(rows, frequencies, NAMES)
+    turns = Analysis(lexicon).turns(rows, frequencies, NAMES)
     named = frozenset(question.lower().split()) & NAMES
     judge = Judge(frequencies, lexicon, Weights())
     asked = Question.of(question, named, lexicon)
