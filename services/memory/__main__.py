@@ -46,7 +46,7 @@ async def assembled(settings: MemorySettings) -> AsyncIterator[MemoryServicer]:
         stack.push_async_callback(upkeep.close)
         searcher = await asyncio.to_thread(Searcher, store, embedder)
         stack.callback(searcher.close)
-        scrapbook = Scrapbook(store, writer, searcher, purges)
+        scrapbook = Scrapbook(store, writer, searcher, purges, upkeep)
         yield MemoryServicer(scrapbook, database)
 
 

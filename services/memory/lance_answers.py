@@ -8,7 +8,7 @@ from services.memory.embedder import Vector
 from services.memory.records import Level
 from services.memory.store import Candidates, NamespaceCount, Row, SomaHead
 
-LIGHT_COLUMNS = ["id", "level", "soma", "ordinal", "speaker", "text", "created_at"]
+LIGHT_COLUMNS = ["id", "level", "soma", "ordinal", "speaker", "text", "created_at", "importance"]
 
 
 def heads(rows: pa.Table) -> dict[str, SomaHead]:
@@ -46,6 +46,17 @@ def merged(near: pa.Table, matching: pa.Table, vector: Vector) -> Candidates:
         similarities=np.concatenate([1.0 - near["_distance"].to_numpy(), compared @ vector]),
         text_scores=np.array([scores.get(row.id, 0.0) for row in found], dtype=np.float64),
     )
+
+
+def by_vector(near: pa.Table) -> Candidates:
+    """Rows that were found by their vector alone."""
+    return Candidates(light_rows(near), 1.0 - near["_distance"].to_numpy(), np.zeros(near.num_rows))
+
+
+def by_words(matching: pa.Table) -> Candidates:
+    """Rows that were found by their words alone."""
+    scores = matching["_score"].to_numpy().astype(np.float64)
+    return Candidates(light_rows(matching), np.zeros(matching.num_rows), scores)
 
 
 def light_rows(rows: pa.Table) -> list[Row]:

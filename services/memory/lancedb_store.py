@@ -1,21 +1,18 @@
-"""Store on LanceDB: one table, exact vector search, Lance's own full text."""
+"""Store on LanceDB: one table with its indexes, Lance's own full text."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import lancedb
-import pyarrow as pa
-from lancedb.expr import Expr, col, lit
-from lancedb.index import FTS, Bitmap, BTree
-from lancedb.query import MatchQuery
+from lancedb.expr import col, lit
 
-from services.memory import lance_answers, lance_filters, lance_rows
+from services.memory import lance_answers, lance_filters, lance_purge, lance_rows
 from services.memory.embedder import EmbedderIdentity, Vector, Vectors
+from services.memory.lance_indexes import LanceIndexes
+from services.memory.lance_search import LanceSearch
+from services.memory.lance_table import LanceTable
 from services.memory.records import Level, Record
 from services.memory.store import (
     Candidates,
@@ -25,38 +22,24 @@ from services.memory.store import (
     Scope,
     Selection,
     SomaHead,
+    TableStatistics,
 )
 from services.memory.synced_tree import SyncedTree
-from services.memory.words import indexable
-from shared.errors import Aborted, FailedPrecondition, ResourceExhausted
-
-T = TypeVar("T")
+from services.memory.tally import Tally
+from shared.errors import FailedPrecondition
 
 _TABLE = "records"
-_INDICES = {
-    "words": FTS(with_position=False),
-    "namespace": Bitmap(),
-    "id": BTree(),
-    "content_hash": BTree(),
-    "soma": BTree(),
-    "parent_id": BTree(),
-}
-_ATTEMPTS = 6
-_OPTIMIZE_ATTEMPTS = 2  # each costs a whole compaction; the caller has a better way
 
 
 class LancedbStore:
     """See Store. Make it with `open`."""
 
-    def __init__(self, table: Any, tree: SyncedTree, identity: EmbedderIdentity) -> None:
+    def __init__(self, table: LanceTable, identity: EmbedderIdentity) -> None:
         self._table = table
-        self._tree = tree
         self._identity = identity
-        self._speakers: dict[str, set[str]] = {}
-        self._row_counts: Counter[str] = Counter()
-        # Changes of one Soma, under None of any; and of rows that may be of any Soma.
-        self._revisions: Counter[tuple[str, str | None]] = Counter()
-        self._scattered: Counter[str] = Counter()
+        self._tally = Tally()
+        self._indexes = LanceIndexes(table, identity.dimension)
+        self._search = LanceSearch(table, self._indexes, self._tally)
 
     @classmethod
     async def open(cls, directory: Path, identity: EmbedderIdentity) -> "LancedbStore":
@@ -66,12 +49,11 @@ class LancedbStore:
         """
         database = await lancedb.connect_async(directory)
         if _TABLE in (await database.list_tables()).tables:
-            table = await database.open_table(_TABLE)
-            _check(lance_rows.identity_of(await table.schema()), identity)
+            raw = await database.open_table(_TABLE)
+            _check(lance_rows.identity_of(await raw.schema()), identity)
         else:
-            table = await database.create_table(_TABLE, schema=lance_rows.schema(identity))
-        tree = SyncedTree(directory / f"{_TABLE}.lance")
-        store = cls(table, tree, identity)
+            raw = await database.create_table(_TABLE, schema=lance_rows.schema(identity))
+        store = cls(LanceTable(raw, SyncedTree(directory / f"{_TABLE}.lance")), identity)
         await store._prepare()
         return store
 
@@ -82,39 +64,35 @@ class LancedbStore:
 
     async def close(self) -> None:
         """See Store.close."""
-        self._table.close()
+        self._table.raw.close()
 
     async def append(self, records: Sequence[Record], vectors: Vectors) -> None:
         """See Store.append."""
         if not records:
-            await asyncio.to_thread(self._tree.sync)
+            await self._table.sync()
             return
         rows = await asyncio.to_thread(lance_rows.to_table, records, vectors, self._identity)
-        await self._commit(lambda: self._table.add(rows))
-        for record in records:
-            self._speakers.setdefault(record.namespace, set()).add(record.speaker)
-            self._row_counts[record.namespace] += 1
-        for namespace in {record.namespace for record in records}:
-            own = [record.soma for record in records if record.namespace == namespace]
-            self._changed(namespace, set(own))
+        await self._table.commit(lambda: self._table.raw.add(rows))
+        self._tally.added(records)
 
     async def set_parent(self, namespace: str, soma: str, parent_id: str) -> None:
         """See Store.set_parent."""
         where = lance_filters.of_soma(namespace, soma) & (col("level") == lit(int(Level.EPISODE)))
-        await self._commit(lambda: self._table.update({"parent_id": parent_id}, where=where))
-        self._changed(namespace, {soma})
+        await self._update({"parent_id": parent_id}, where)
+        self._tally.changed(namespace, [soma])
 
     async def forget(self, selection: Selection) -> int:
         """See Store.forget."""
         # First, since a retry after a crash between the two finds nothing more to forget.
         await self._orphan(selection)
-        result = await self._commit(lambda: self._table.delete(lance_filters.selected(selection)))
-        self._changed(selection.namespace, {selection.soma})
+        where = lance_filters.selected(selection)
+        result = await self._table.commit(lambda: self._table.raw.delete(where))
+        self._tally.lost(selection.namespace, selection.soma)
         return int(result.num_deleted_rows)
 
     async def members(self, selection: Selection) -> Sequence[tuple[str, str]]:
         """See Store.members."""
-        rows = await self._rows(lance_filters.selected(selection), ["id", "soma"])
+        rows = await self._table.rows(lance_filters.selected(selection), ["id", "soma"])
         return list(zip(rows["id"].to_pylist(), rows["soma"].to_pylist(), strict=True))
 
     async def kept(self, ids: Sequence[str], hashes: Sequence[str]) -> Kept:
@@ -122,8 +100,10 @@ class LancedbStore:
         if not ids and not hashes:
             return Kept()
         by_id, by_hash = await asyncio.gather(
-            self._rows(col("id").isin(list(ids)), ["id"]),
-            self._rows(col("content_hash").isin(list(hashes)), ["id", "level", "content_hash"]),
+            self._table.rows(col("id").isin(list(ids)), ["id"]),
+            self._table.rows(
+                col("content_hash").isin(list(hashes)), ["id", "level", "content_hash"]
+            ),
         )
         return Kept(
             frozenset(by_id["id"].to_pylist()),
@@ -132,192 +112,114 @@ class LancedbStore:
 
     async def heads(self, namespace: str, somas: Sequence[str]) -> Mapping[str, SomaHead]:
         """See Store.heads."""
-        where = (col("namespace") == lit(namespace)) & col("soma").isin(list(somas))
-        rows = await self._rows(where, ["soma", "ordinal", "created_at", "level", "id"])
-        return await asyncio.to_thread(lance_answers.heads, rows)
+        known = self._tally.heads(namespace, somas)
+        if missing := [soma for soma in somas if soma not in known]:
+            where = (col("namespace") == lit(namespace)) & col("soma").isin(missing)
+            columns = ["soma", "ordinal", "created_at", "level", "id"]
+            rows = await self._table.rows(where, columns)
+            found = await asyncio.to_thread(lance_answers.heads, rows)
+            self._tally.keep_heads(namespace, found)
+            known |= found
+        return known
 
-    async def candidates(self, scope: Scope, vector: Vector, words: str, limit: int) -> Candidates:
+    async def candidates(
+        self, scope: Scope, vector: Vector | None, words: str, limit: int
+    ) -> Candidates:
         """See Store.candidates."""
-        where = lance_filters.in_scope(scope)
-        near, matching = await asyncio.gather(
-            self._read(lambda: self._near(where, vector, limit)),
-            self._read(lambda: self._matching(where, words, limit)),
-        )
-        return await asyncio.to_thread(lance_answers.merged, near, matching, vector)
+        return await self._search.candidates(scope, vector, words, limit)
 
     async def fetch(self, ids: Sequence[str]) -> Mapping[str, Record]:
         """See Store.fetch."""
         if not ids:
             return {}
-        rows = await self._rows(col("id").isin(list(ids)), lance_rows.RECORD_COLUMNS)
+        rows = await self._table.rows(col("id").isin(list(ids)), lance_rows.RECORD_COLUMNS)
         return {row["id"]: lance_rows.to_record(row) for row in rows.to_pylist()}
 
     async def speakers(self, namespace: str) -> frozenset[str]:
         """See Store.speakers. Those who were forgotten stay listed until the next start."""
-        return frozenset(self._speakers.get(namespace, ()))
+        return self._tally.speakers(namespace)
 
     async def beside(
         self, namespace: str, somas: Sequence[str], ordinals: Sequence[int]
     ) -> Sequence[Row]:
         """See Store.beside."""
         where = lance_filters.beside(namespace, somas, ordinals)
-        rows = await self._rows(where, lance_answers.LIGHT_COLUMNS)
+        rows = await self._table.rows(where, lance_answers.LIGHT_COLUMNS)
         return await asyncio.to_thread(lance_answers.light_rows, rows)
 
     async def sample(self, namespace: str, limit: int) -> Sequence[str]:
         """See Store.sample: the oldest ones."""
         where = lance_filters.in_scope(Scope(namespace, (Level.EPISODE,)))
-        query = self._table.query().where(where).select(["text"]).limit(limit)
-        rows = await self._read(query.to_arrow)
+        query = self._table.raw.query().where(where).select(["text"]).limit(limit)
+        rows = await self._table.read(query.to_arrow)
         texts: list[str] = rows["text"].to_pylist()
         return texts
 
     async def every(self, namespace: str) -> Sequence[Record]:
         """See Store.every."""
         where = lance_filters.in_scope(Scope(namespace, tuple(Level)))
-        rows = await self._rows(where, lance_rows.RECORD_COLUMNS)
+        rows = await self._table.rows(where, lance_rows.RECORD_COLUMNS)
         return await asyncio.to_thread(lambda: [*map(lance_rows.to_record, rows.to_pylist())])
 
     def revision(self, namespace: str, soma: str | None = None) -> int:
         """See Store.revision."""
-        changes = self._revisions[namespace, soma]
-        return changes + (self._scattered[namespace] if soma is not None else 0)
+        return self._tally.revision(namespace, soma)
 
     def row_count(self, namespace: str) -> int:
         """See Store.row_count."""
-        return self._row_counts[namespace]
+        return self._tally.row_count(namespace)
 
     async def counts(self) -> Sequence[NamespaceCount]:
         """See Store.counts."""
-        rows = await self._read(
-            lambda: self._table.query().select(["namespace", "level"]).to_arrow()
+        rows = await self._table.read(
+            lambda: self._table.raw.query().select(["namespace", "level"]).to_arrow()
         )
         return await asyncio.to_thread(lance_answers.counts, rows)
 
-    async def disk_bytes(self) -> int:
-        """See Store.disk_bytes."""
-        return await asyncio.to_thread(self._tree.size)
+    async def statistics(self) -> TableStatistics:
+        """See Store.statistics."""
+        totals = await self._table.read(self._table.raw.stats)
+        return TableStatistics(
+            rows=totals["num_rows"],
+            fragments=totals["fragment_stats"]["num_fragments"],
+            disk_bytes=await asyncio.to_thread(self._table.tree.size),
+            indexes=await self._indexes.statistics(),
+        )
 
     async def optimize(self) -> None:
         """See Store.optimize."""
-        # Compacted files are synced before the versions that they replace are pruned.
-        for kept in (timedelta(days=7), timedelta(minutes=5)):
-            compact = partial(self._table.optimize, cleanup_older_than=kept)
-            await self._commit(compact, _OPTIMIZE_ATTEMPTS)
+        await lance_purge.optimize(self._table)
+
+    async def tend_indexes(self) -> None:
+        """See Store.tend_indexes."""
+        await self._indexes.tend()
 
     async def purge(self) -> bool:
-        """See Store.purge.
-
-        Lance rewrites a lone fragment only when a tenth of it is deleted; a second fragment, made
-        by touching one row, makes it merge the two. Index files keep words too: they are rebuilt.
-        """
-        await self._touch_one_row()
-        await self._commit(lambda: self._table.optimize(cleanup_older_than=timedelta(days=7)))
-        await self._commit(
-            lambda: self._table.create_index("words", config=_INDICES["words"], replace=True)
-        )
-        await self._commit(
-            lambda: self._table.optimize(
-                cleanup_older_than=timedelta(milliseconds=1), delete_unverified=True
-            )
-        )
-        return not await asyncio.to_thread(self._has_deletions)
-
-    async def _touch_one_row(self) -> None:
-        some = await self._table.query().limit(1).select(["id"]).to_list()
-        if some:
-            same = col("id") == lit(some[0]["id"])
-            await self._commit(
-                lambda: self._table.update(updates_sql={"level": "level"}, where=same)
-            )
+        """See Store.purge."""
+        return await lance_purge.purge(self._table)
 
     async def _orphan(self, selection: Selection) -> None:
         """Takes the parent from episodes whose summary goes."""
         below = col("namespace") == lit(selection.namespace)
         below = below & col("parent_id").isin(list(selection.ids))
-        if selection.ids and (await self._rows(below, ["id"])).num_rows:
-            await self._commit(lambda: self._table.update({"parent_id": ""}, where=below))
+        if selection.ids and (await self._table.rows(below, ["id"])).num_rows:
+            await self._update({"parent_id": ""}, below)
 
-    def _changed(self, namespace: str, somas: Iterable[str | None]) -> None:
-        """Notes it for those who have read rows before; None is whichever Soma."""
-        self._revisions[namespace, None] += 1
-        for soma in somas:
-            if soma is None:
-                self._scattered[namespace] += 1
-            else:
-                self._revisions[namespace, soma] += 1
-
-    def _has_deletions(self) -> bool:
-        return any((self._tree.root / "_deletions").glob("*"))
+    async def _update(self, values: Mapping[str, Any], where: Any) -> None:
+        await self._table.commit(lambda: self._table.raw.update(values, where=where))
 
     async def _prepare(self) -> None:
-        """Makes missing indices, syncs what a killed process left, and learns the speakers."""
-        present = {index.columns[0] for index in await self._table.list_indices()}
-        for column, config in _INDICES.items():
-            if column not in present:
-                await self._table.create_index(column, config=config)
-        await asyncio.to_thread(self._tree.sync_with_ancestors)
-        rows = await self._table.query().select(["namespace", "speaker"]).to_arrow()
+        """Makes missing indexes, syncs what a killed process left, and counts the rows."""
+        await self._indexes.prepare()
+        await asyncio.to_thread(self._table.tree.sync_with_ancestors)
+        rows = await self._table.raw.query().select(["namespace", "speaker"]).to_arrow()
         distinct = await asyncio.to_thread(
             lambda: (
                 rows.group_by(["namespace", "speaker"]).aggregate([([], "count_all")]).to_pylist()
             )
         )
         for row in distinct:
-            self._speakers.setdefault(row["namespace"], set()).add(row["speaker"])
-            self._row_counts[row["namespace"]] += row["count_all"]
-
-    async def _commit(self, change: Callable[[], Awaitable[T]], attempts: int = _ATTEMPTS) -> T:
-        """Runs a change until no other commit is in its way, then syncs it."""
-        result = await _without_conflict(change, attempts)
-        await asyncio.to_thread(self._tree.sync)
-        return result
-
-    async def _read(self, query: Callable[[], Awaitable[T]]) -> T:
-        """Runs a query; again where its version was pruned under it."""
-        for _ in range(_ATTEMPTS):
-            try:
-                return await query()
-            except (RuntimeError, OSError) as error:
-                if "not found" not in str(error).lower():
-                    raise
-                await self._table.checkout_latest()
-        raise Aborted("the table changed under every attempt to read it", reason="READ_RACED")
-
-    async def _rows(self, where: Expr, columns: list[str]) -> pa.Table:
-        return await self._read(lambda: self._table.query().where(where).select(columns).to_arrow())
-
-    async def _near(self, where: Expr, vector: Vector, limit: int) -> pa.Table:
-        # Unit vectors: dot orders like cosine, and stays defined for a vector of zeros.
-        query = self._table.query().nearest_to(vector).column("vector").distance_type("dot")
-        return (
-            await query.where(where)
-            .select([*lance_answers.LIGHT_COLUMNS, "_distance"])
-            .limit(limit)
-            .to_arrow()
-        )
-
-    async def _matching(self, where: Expr, words: str, limit: int) -> pa.Table:
-        query = self._table.query().nearest_to_text(MatchQuery(indexable(words), "words"))
-        return (
-            await query.where(where)
-            .select([*lance_answers.LIGHT_COLUMNS, "vector", "_score"])
-            .limit(limit)
-            .to_arrow()
-        )
-
-
-async def _without_conflict(change: Callable[[], Awaitable[T]], attempts: int) -> T:
-    for attempt in range(attempts):
-        try:
-            return await change()
-        except (RuntimeError, OSError) as error:
-            if "no space left" in str(error).lower():
-                raise ResourceExhausted("the disk is full", reason="DISK_FULL") from error
-            if "conflict" not in str(error).lower():
-                raise
-            await asyncio.sleep(0.02 * 2**attempt)
-    raise Aborted("other commits were in the way of every attempt", reason="COMMIT_RACED")
+            self._tally.count(row["namespace"], row["speaker"], row["count_all"])
 
 
 def _check(stored: EmbedderIdentity, wanted: EmbedderIdentity) -> None:

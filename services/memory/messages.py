@@ -1,17 +1,17 @@
 """Memory's protobuf messages to the domain and back. Used by the servicer alone."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from batos.memory.v1 import memory_pb2 as pb
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.memory.filters import SPEAKER_LIMIT, Filters
+from services.memory.query import DEFAULT_HALF_LIFE, Found, Mode, Preferences, Query
 from services.memory.records import LABEL_LIMIT, Draft, Level, Record
 from services.memory.scrapbook import Stats
-from services.memory.search import Found, Mode, Query
-from services.memory.store import Selection
+from services.memory.store import Selection, TableStatistics
 from shared.errors import InvalidArgument, Violation
 
 
@@ -60,7 +60,24 @@ def query(request: pb.SearchRequest) -> Query:
         excluded_somas=tuple(request.excluded_somas),
         mode=Mode(request.mode or pb.SEARCH_MODE_HIERARCHICAL),
         filters=_filters(request),
+        preferences=_preferences(request),
     )
+
+
+def _preferences(request: pb.SearchRequest) -> Preferences:
+    given = request.HasField("recency_half_life")
+    return Preferences(
+        recency=request.recency_weight,
+        importance=request.importance_weight,
+        half_life=_span(request) if given else DEFAULT_HALF_LIFE,
+    )
+
+
+def _span(request: pb.SearchRequest) -> timedelta:
+    try:
+        return request.recency_half_life.ToTimedelta()
+    except (ValueError, OverflowError):
+        raise InvalidArgument.of_field("recency_half_life", "must be a valid span") from None
 
 
 def _filters(request: pb.SearchRequest) -> Filters:
@@ -111,7 +128,9 @@ def search_response(hits: Sequence[Found]) -> pb.SearchResponse:
             pb.Hit(
                 record=record_message(hit.record),
                 score=hit.score,
-                parts=pb.ScoreParts(vector=hit.vector, text=hit.text, parent=hit.prior),
+                parts=pb.ScoreParts(
+                    vector=hit.vector, text=hit.text, parent=hit.prior, bonus=hit.bonus
+                ),
             )
             for hit in hits
         ]
@@ -131,7 +150,28 @@ def stats_response(stats: Stats) -> pb.GetStatsResponse:
         ],
         embedder=stats.embedder,
         dimension=stats.dimension,
-        disk_bytes=stats.disk_bytes,
+        table=table_message(stats.table),
+    )
+
+
+def table_message(table: TableStatistics) -> pb.TableStats:
+    """The table's figures for the wire."""
+    indexes = [
+        pb.IndexStats(
+            column=index.column,
+            kind=index.kind,
+            indexed_row_count=index.indexed_rows,
+            unindexed_row_count=index.unindexed_rows,
+            disk_bytes=index.disk_bytes,
+        )
+        for index in table.indexes
+    ]
+    return pb.TableStats(
+        row_count=table.rows,
+        unindexed_row_count=max((index.unindexed_rows for index in table.indexes), default=0),
+        fragment_count=table.fragments,
+        disk_bytes=table.disk_bytes,
+        indexes=indexes,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.memory.batch import Receipt
 from services.memory.pending_purges import PendingPurges
+from services.memory.query import Found, Query
 from services.memory.records import (
     BATCH_LIMIT,
     Draft,
@@ -14,8 +15,9 @@ from services.memory.records import (
     check_namespace,
     check_summary,
 )
-from services.memory.search import Found, Query, Searcher
-from services.memory.store import NamespaceCount, Selection, Store
+from services.memory.search import Searcher
+from services.memory.store import NamespaceCount, Selection, Store, TableStatistics
+from services.memory.upkeep import Upkeep
 from services.memory.writer import Writer
 from shared.errors import Internal, InvalidArgument
 
@@ -35,19 +37,25 @@ class Stats:
     namespaces: Sequence[NamespaceCount]
     embedder: str
     dimension: int
-    disk_bytes: int
+    table: TableStatistics
 
 
 class Scrapbook:
     """Keeps records, finds them, forgets them."""
 
     def __init__(
-        self, store: Store, writer: Writer, searcher: Searcher, purges: PendingPurges
+        self,
+        store: Store,
+        writer: Writer,
+        searcher: Searcher,
+        purges: PendingPurges,
+        upkeep: Upkeep,
     ) -> None:
         self._store = store
         self._writer = writer
         self._searcher = searcher
         self._purges = purges
+        self._upkeep = upkeep
 
     async def submit(
         self, request_id: str, namespace: str, drafts: Sequence[Draft]
@@ -93,8 +101,13 @@ class Scrapbook:
             [count for count in counts if namespace in ("", count.namespace)],
             identity.name,
             identity.dimension,
-            await self._store.disk_bytes(),
+            await self._store.statistics(),
         )
+
+    async def optimize(self) -> TableStatistics:
+        """Does all upkeep that is due; returns what the table is like then."""
+        await self._upkeep.run_once()
+        return await self._store.statistics()
 
     async def _forget(self, request_id: str, selection: Selection) -> int:
         members = await self._store.members(selection)

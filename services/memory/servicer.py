@@ -74,6 +74,10 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
             answer = pb.ForgetResponse(forgotten_count=forgotten.count, purged=forgotten.purged)
             return await self._recorded(request, answer)
 
+    async def Optimize(self, request: pb.OptimizeRequest, context: Context) -> pb.OptimizeResponse:
+        """Does the upkeep that is due."""
+        return pb.OptimizeResponse(table=messages.table_message(await self._scrapbook.optimize()))
+
     async def GetStats(self, request: pb.GetStatsRequest, context: Context) -> pb.GetStatsResponse:
         """Counts what is kept; the token is the last namespace."""
         size = pages.size_of(request.page_size)

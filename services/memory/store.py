@@ -49,6 +49,7 @@ class Row:
     speaker: str
     text: str
     created_at: datetime
+    importance: float
 
     @property
     def is_episode(self) -> bool:
@@ -98,6 +99,27 @@ class NamespaceCount:
     namespace: str
     episodes: int = 0
     summaries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatistics:
+    """One index: the kind is the store's own word for it, such as IVF_PQ."""
+
+    column: str
+    kind: str
+    indexed_rows: int
+    unindexed_rows: int
+    disk_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableStatistics:
+    """The table as a whole. `disk_bytes` are those of all its files, old versions included."""
+
+    rows: int
+    fragments: int
+    disk_bytes: int
+    indexes: Sequence[IndexStatistics]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +180,14 @@ class Store(Protocol):
         """Where each of the Somas goes on; Somas without rows are left out."""
         ...
 
-    async def candidates(self, scope: Scope, vector: Vector, words: str, limit: int) -> Candidates:
+    async def candidates(
+        self, scope: Scope, vector: Vector | None, words: str, limit: int
+    ) -> Candidates:
         """The `limit` rows nearest to the vector, and the `limit` best by words, together.
 
-        `vector` has shape (dimension,). Rows come once, in no order.
+        `vector` has shape (dimension,); without it, or without words, the rows come by the other
+        alone. Rows come once, in no order. In a large namespace a few of the nearest rows may be
+        missed.
         """
         ...
 
@@ -199,14 +225,21 @@ class Store(Protocol):
         """Rows of each namespace, sorted by name."""
         ...
 
-    async def disk_bytes(self) -> int:
-        """Bytes of the table on disk, old versions included."""
+    async def statistics(self) -> TableStatistics:
+        """The table as a whole."""
         ...
 
     async def optimize(self) -> None:
         """Compacts, indexes new rows, and prunes versions that no reader needs.
 
         Raises Aborted where mutations beside it kept getting in its way; nothing is lost.
+        """
+        ...
+
+    async def tend_indexes(self) -> None:
+        """Makes the indexes that the number of rows asks for; reads and mutations go on beside it.
+
+        Raises Aborted like `optimize`.
         """
         ...
 

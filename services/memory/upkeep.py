@@ -1,7 +1,8 @@
-"""Background care of the table: compaction, indexing of new rows, pruning, purging."""
+"""Background care of the table: compaction, pruning, purging, and its indexes."""
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -24,6 +25,7 @@ class Upkeep:
         self._purges = purges
         self._interval = interval
         self._seen = -1
+        self._running = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -38,21 +40,26 @@ class Upkeep:
                 await self._task
 
     async def run_once(self) -> None:
-        """Purges what was forgotten, or else optimizes if something was written."""
-        mark = await self._purges.last()
-        if mark:
-            if await self._writer.alone(self._store.purge):
-                await self._purges.clear(mark)
-            self._seen = self._writer.commits
-        elif self._writer.commits != self._seen:
-            self._seen = self._writer.commits
-            await self._optimize()
+        """Purges what was forgotten, or else optimizes if something was written; then the indexes.
 
-    async def _optimize(self) -> None:
+        Waits for a run that is under way. Raises Aborted where others were in the way each time.
+        """
+        async with self._running:
+            mark = await self._purges.last()
+            if mark:
+                if await self._writer.alone(self._store.purge):
+                    await self._purges.clear(mark)
+                self._seen = self._writer.commits
+            elif self._writer.commits != self._seen:
+                self._seen = self._writer.commits
+                await self._beside_or_alone(self._store.optimize)
+            await self._beside_or_alone(self._store.tend_indexes)
+
+    async def _beside_or_alone(self, care: Callable[[], Awaitable[None]]) -> None:
         try:
-            await self._store.optimize()  # beside the writer
+            await care()  # beside the writer
         except Aborted:  # which was faster every time: take its turn
-            await self._writer.alone(self._store.optimize)
+            await self._writer.alone(care)
 
     async def _work(self) -> None:
         while True:

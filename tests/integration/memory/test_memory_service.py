@@ -208,4 +208,4 @@ async def test_what_can_never_be_right_is_refused(stub, call) -> None:
 async def test_stats_name_the_embedder(stub) -> None:
     stats = await stub.GetStats(pb.GetStatsRequest())
     assert (stats.embedder, stats.dimension) == ("wordllama-256", 256)
-    assert stats.disk_bytes > 0
+    assert stats.table.disk_bytes > 0

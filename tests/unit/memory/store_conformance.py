@@ -160,7 +160,7 @@ class StoreConformance:
     async def test_counts_are_sorted_by_namespace(self, store: Store) -> None:
         await add(store, episode("a", namespace="z"), episode("b"), summary("s"))
         assert await store.counts() == [NamespaceCount("people", 1, 1), NamespaceCount("z", 1, 0)]
-        assert await store.disk_bytes() > 0
+        assert (await store.statistics()).disk_bytes > 0
 
     async def test_reads_and_upkeep_run_beside_writes(self, store: Store) -> None:
         async def write() -> None:

@@ -24,7 +24,7 @@ def lexicon() -> Lexicon:
 
 def said(text: str, soma: str, ordinal: int = 0, speaker: str = "user", day: int = 1) -> Row:
     at = datetime(2023, 5, day, tzinfo=UTC)
-    return Row(f"{soma}/{ordinal}", Level.EPISODE, soma, ordinal, speaker, text, at)
+    return Row(f"{soma}/{ordinal}", Level.EPISODE, soma, ordinal, speaker, text, at, 0.0)
 
 
 def judged(lexicon: Lexicon, question: str, *rows: Row, told: dict | None = None) -> Judged:

@@ -1,13 +1,15 @@
 import uuid
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from services.memory import lexicon, small_namespaces
 from services.memory.filters import Filters
+from services.memory.query import Mode, Preferences, Query
 from services.memory.records import Level
-from services.memory.search import Mode, Query, Searcher
+from services.memory.search import Searcher
 from services.memory.store import Selection
 from shared.errors import InvalidArgument
 from tests.unit.memory.drafts import START, episode, summary
@@ -173,6 +175,58 @@ async def test_a_full_lexicon_is_begun_anew(
 async def test_filters_admit_no_others(
     searcher: Searcher, path: str, mode: Mode, filters: Filters, seconds: set[int]
 ) -> None:
-    query = Query("people", "the cat and the class", mode=mode, filters=filters)
+    query = Query("people", "guess tell class cat trains fjords", mode=mode, filters=filters)
     hits = await searcher.search(query)
     assert {(hit.record.created_at - START).seconds for hit in hits} == seconds
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+async def test_the_recent_and_the_important_are_preferred_where_asked(
+    searcher: Searcher, writer, path: str, mode: Mode
+) -> None:
+    now = datetime.now(UTC)
+    told = [
+        replace(episode("The heron stood by the pond."), created_at=now - age, importance=weight)
+        for age, weight in (
+            (timedelta(days=90), 0.0),
+            (timedelta(days=-3000), 0.0),  # a clock that was wrong
+            (timedelta(days=60), 1.0),
+        )
+    ]
+    await (await writer.append(str(uuid.uuid4()), told))
+
+    async def first(**preferences) -> datetime:
+        wanted = Preferences(**preferences)
+        query = Query("people", "heron by the pond", mode=mode, preferences=wanted)
+        hit = (await searcher.search(query))[0]
+        assert hit.score == pytest.approx(hit.bonus + await relevance(hit.record.id), abs=1e-6)
+        return hit.record.created_at
+
+    async def relevance(row_id: str) -> float:
+        hits = await searcher.search(Query("people", "heron by the pond", limit=100, mode=mode))
+        return next(hit.score for hit in hits if hit.record.id == row_id)
+
+    assert await first(recency=1.0) == told[1].created_at
+    assert await first(importance=1.0) == told[2].created_at
+    assert await first(importance=1.0, recency=0.1) == told[2].created_at
+    (future, *_) = await searcher.search(
+        Query("people", "heron", mode=mode, preferences=Preferences(recency=2.0))
+    )
+    assert future.bonus == 2.0
+
+
+@pytest.mark.parametrize(
+    "preferences",
+    [
+        Preferences(recency=-0.1),
+        Preferences(recency=float("nan")),
+        Preferences(importance=11.0),
+        Preferences(importance=float("inf")),
+        Preferences(half_life=timedelta(0)),
+    ],
+)
+async def test_senseless_preferences_are_refused(
+    searcher: Searcher, preferences: Preferences
+) -> None:
+    with pytest.raises(InvalidArgument, match=r"weight|half_life"):
+        await searcher.search(Query("people", "cat", preferences=preferences))

@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x62\x61tos/memory/v1/memory.proto\x12\x0f\x62\x61tos.memory.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x02\n\x06Record\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12%\n\x05level\x18\x03 \x01(\x0e\x32\x16.batos.memory.v1.Level\x12\x11\n\tparent_id\x18\x04 \x01(\t\x12\x0c\n\x04soma\x18\x05 \x01(\t\x12\x0f\n\x07speaker\x18\x06 \x01(\t\x12\x0c\n\x04text\x18\x07 \x01(\t\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63ontent_hash\x18\t \x01(\t\x12\x12\n\nimportance\x18\n \x01(\x02\x12\x37\n\x08metadata\x18\x0b \x03(\x0b\x32%.batos.memory.v1.Record.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x81\x02\n\x14\x43reateSummaryRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04soma\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x45\n\x08metadata\x18\x06 \x03(\x0b\x32\x33.batos.memory.v1.CreateSummaryRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"A\n\x15\x43reateSummaryResponse\x12(\n\x07summary\x18\x01 \x01(\x0b\x32\x17.batos.memory.v1.Record\"\xeb\x01\n\nNewEpisode\x12\x0c\n\x04soma\x18\x01 \x01(\t\x12\x0f\n\x07speaker\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nimportance\x18\x05 \x01(\x02\x12;\n\x08metadata\x18\x06 \x03(\x0b\x32).batos.memory.v1.NewEpisode.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"m\n\x15\x43reateEpisodesRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12-\n\x08\x65pisodes\x18\x03 \x03(\x0b\x32\x1b.batos.memory.v1.NewEpisode\"R\n\x16\x43reateEpisodesResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\x12\x17\n\x0f\x64uplicate_count\x18\x03 \x01(\x05\"\xa2\x03\n\rSearchRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\x05\x12\r\n\x05somas\x18\x04 \x03(\t\x12%\n\x05level\x18\x05 \x01(\x0e\x32\x16.batos.memory.v1.Level\x12\x16\n\x0e\x65xcluded_somas\x18\x06 \x03(\t\x12)\n\x04mode\x18\x07 \x01(\x0e\x32\x1b.batos.memory.v1.SearchMode\x12\x30\n\x0c\x63reated_from\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63reated_before\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08speakers\x18\n \x03(\t\x12>\n\x08metadata\x18\x0b \x03(\x0b\x32,.batos.memory.v1.SearchRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\":\n\nScoreParts\x12\x0e\n\x06vector\x18\x01 \x01(\x02\x12\x0c\n\x04text\x18\x02 \x01(\x02\x12\x0e\n\x06parent\x18\x03 \x01(\x02\"i\n\x03Hit\x12\'\n\x06record\x18\x01 \x01(\x0b\x32\x17.batos.memory.v1.Record\x12\r\n\x05score\x18\x02 \x01(\x02\x12*\n\x05parts\x18\x03 \x01(\x0b\x32\x1b.batos.memory.v1.ScoreParts\"4\n\x0eSearchResponse\x12\"\n\x04hits\x18\x01 \x03(\x0b\x32\x14.batos.memory.v1.Hit\"}\n\rForgetRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12)\n\x03ids\x18\x03 \x01(\x0b\x32\x1a.batos.memory.v1.RecordIdsH\x00\x12\x0e\n\x04soma\x18\x04 \x01(\tH\x00\x42\n\n\x08selector\"\x18\n\tRecordIds\x12\x0b\n\x03ids\x18\x01 \x03(\t\"9\n\x0e\x46orgetResponse\x12\x17\n\x0f\x66orgotten_count\x18\x01 \x01(\x03\x12\x0e\n\x06purged\x18\x02 \x01(\x08\"K\n\x0fGetStatsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Q\n\x0eNamespaceStats\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x15\n\repisode_count\x18\x02 \x01(\x03\x12\x15\n\rsummary_count\x18\x03 \x01(\x03\"\x99\x01\n\x10GetStatsResponse\x12\x33\n\nnamespaces\x18\x01 \x03(\x0b\x32\x1f.batos.memory.v1.NamespaceStats\x12\x10\n\x08\x65mbedder\x18\x02 \x01(\t\x12\x11\n\tdimension\x18\x03 \x01(\x05\x12\x12\n\ndisk_bytes\x18\x04 \x01(\x03\x12\x17\n\x0fnext_page_token\x18\x05 \x01(\t*D\n\x05Level\x12\x15\n\x11LEVEL_UNSPECIFIED\x10\x00\x12\x11\n\rLEVEL_SUMMARY\x10\x01\x12\x11\n\rLEVEL_EPISODE\x10\x03*\x8e\x01\n\nSearchMode\x12\x1b\n\x17SEARCH_MODE_UNSPECIFIED\x10\x00\x12\x1c\n\x18SEARCH_MODE_HIERARCHICAL\x10\x01\x12\x14\n\x10SEARCH_MODE_FLAT\x10\x02\x12\x16\n\x12SEARCH_MODE_HYBRID\x10\x03\x12\x17\n\x13SEARCH_MODE_KEYWORD\x10\x04\x32\xbd\x03\n\rMemoryService\x12^\n\rCreateSummary\x12%.batos.memory.v1.CreateSummaryRequest\x1a&.batos.memory.v1.CreateSummaryResponse\x12\x65\n\x0e\x43reateEpisodes\x12&.batos.memory.v1.CreateEpisodesRequest\x1a\'.batos.memory.v1.CreateEpisodesResponse(\x01\x30\x01\x12I\n\x06Search\x12\x1e.batos.memory.v1.SearchRequest\x1a\x1f.batos.memory.v1.SearchResponse\x12I\n\x06\x46orget\x12\x1e.batos.memory.v1.ForgetRequest\x1a\x1f.batos.memory.v1.ForgetResponse\x12O\n\x08GetStats\x12 .batos.memory.v1.GetStatsRequest\x1a!.batos.memory.v1.GetStatsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x62\x61tos/memory/v1/memory.proto\x12\x0f\x62\x61tos.memory.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x02\n\x06Record\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12%\n\x05level\x18\x03 \x01(\x0e\x32\x16.batos.memory.v1.Level\x12\x11\n\tparent_id\x18\x04 \x01(\t\x12\x0c\n\x04soma\x18\x05 \x01(\t\x12\x0f\n\x07speaker\x18\x06 \x01(\t\x12\x0c\n\x04text\x18\x07 \x01(\t\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63ontent_hash\x18\t \x01(\t\x12\x12\n\nimportance\x18\n \x01(\x02\x12\x37\n\x08metadata\x18\x0b \x03(\x0b\x32%.batos.memory.v1.Record.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x81\x02\n\x14\x43reateSummaryRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04soma\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x45\n\x08metadata\x18\x06 \x03(\x0b\x32\x33.batos.memory.v1.CreateSummaryRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"A\n\x15\x43reateSummaryResponse\x12(\n\x07summary\x18\x01 \x01(\x0b\x32\x17.batos.memory.v1.Record\"\xeb\x01\n\nNewEpisode\x12\x0c\n\x04soma\x18\x01 \x01(\t\x12\x0f\n\x07speaker\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nimportance\x18\x05 \x01(\x02\x12;\n\x08metadata\x18\x06 \x03(\x0b\x32).batos.memory.v1.NewEpisode.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"m\n\x15\x43reateEpisodesRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12-\n\x08\x65pisodes\x18\x03 \x03(\x0b\x32\x1b.batos.memory.v1.NewEpisode\"R\n\x16\x43reateEpisodesResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\x12\x17\n\x0f\x64uplicate_count\x18\x03 \x01(\x05\"\x8b\x04\n\rSearchRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\x05\x12\r\n\x05somas\x18\x04 \x03(\t\x12%\n\x05level\x18\x05 \x01(\x0e\x32\x16.batos.memory.v1.Level\x12\x16\n\x0e\x65xcluded_somas\x18\x06 \x03(\t\x12)\n\x04mode\x18\x07 \x01(\x0e\x32\x1b.batos.memory.v1.SearchMode\x12\x30\n\x0c\x63reated_from\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63reated_before\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08speakers\x18\n \x03(\t\x12>\n\x08metadata\x18\x0b \x03(\x0b\x32,.batos.memory.v1.SearchRequest.MetadataEntry\x12\x16\n\x0erecency_weight\x18\x0c \x01(\x02\x12\x34\n\x11recency_half_life\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x11importance_weight\x18\x0e \x01(\x02\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"I\n\nScoreParts\x12\x0e\n\x06vector\x18\x01 \x01(\x02\x12\x0c\n\x04text\x18\x02 \x01(\x02\x12\x0e\n\x06parent\x18\x03 \x01(\x02\x12\r\n\x05\x62onus\x18\x04 \x01(\x02\"i\n\x03Hit\x12\'\n\x06record\x18\x01 \x01(\x0b\x32\x17.batos.memory.v1.Record\x12\r\n\x05score\x18\x02 \x01(\x02\x12*\n\x05parts\x18\x03 \x01(\x0b\x32\x1b.batos.memory.v1.ScoreParts\"4\n\x0eSearchResponse\x12\"\n\x04hits\x18\x01 \x03(\x0b\x32\x14.batos.memory.v1.Hit\"}\n\rForgetRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12)\n\x03ids\x18\x03 \x01(\x0b\x32\x1a.batos.memory.v1.RecordIdsH\x00\x12\x0e\n\x04soma\x18\x04 \x01(\tH\x00\x42\n\n\x08selector\"\x18\n\tRecordIds\x12\x0b\n\x03ids\x18\x01 \x03(\t\"9\n\x0e\x46orgetResponse\x12\x17\n\x0f\x66orgotten_count\x18\x01 \x01(\x03\x12\x0e\n\x06purged\x18\x02 \x01(\x08\"K\n\x0fGetStatsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Q\n\x0eNamespaceStats\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x15\n\repisode_count\x18\x02 \x01(\x03\x12\x15\n\rsummary_count\x18\x03 \x01(\x03\"\xb1\x01\n\x10GetStatsResponse\x12\x33\n\nnamespaces\x18\x01 \x03(\x0b\x32\x1f.batos.memory.v1.NamespaceStats\x12\x10\n\x08\x65mbedder\x18\x02 \x01(\t\x12\x11\n\tdimension\x18\x03 \x01(\x05\x12\x17\n\x0fnext_page_token\x18\x04 \x01(\t\x12*\n\x05table\x18\x05 \x01(\x0b\x32\x1b.batos.memory.v1.TableStats\"\x96\x01\n\nTableStats\x12\x11\n\trow_count\x18\x01 \x01(\x03\x12\x1b\n\x13unindexed_row_count\x18\x02 \x01(\x03\x12\x16\n\x0e\x66ragment_count\x18\x03 \x01(\x03\x12\x12\n\ndisk_bytes\x18\x04 \x01(\x03\x12,\n\x07indexes\x18\x05 \x03(\x0b\x32\x1b.batos.memory.v1.IndexStats\"v\n\nIndexStats\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x19\n\x11indexed_row_count\x18\x03 \x01(\x03\x12\x1b\n\x13unindexed_row_count\x18\x04 \x01(\x03\x12\x12\n\ndisk_bytes\x18\x05 \x01(\x03\"\x11\n\x0fOptimizeRequest\">\n\x10OptimizeResponse\x12*\n\x05table\x18\x01 \x01(\x0b\x32\x1b.batos.memory.v1.TableStats*D\n\x05Level\x12\x15\n\x11LEVEL_UNSPECIFIED\x10\x00\x12\x11\n\rLEVEL_SUMMARY\x10\x01\x12\x11\n\rLEVEL_EPISODE\x10\x03*\x8e\x01\n\nSearchMode\x12\x1b\n\x17SEARCH_MODE_UNSPECIFIED\x10\x00\x12\x1c\n\x18SEARCH_MODE_HIERARCHICAL\x10\x01\x12\x14\n\x10SEARCH_MODE_FLAT\x10\x02\x12\x16\n\x12SEARCH_MODE_HYBRID\x10\x03\x12\x17\n\x13SEARCH_MODE_KEYWORD\x10\x04\x32\x8e\x04\n\rMemoryService\x12^\n\rCreateSummary\x12%.batos.memory.v1.CreateSummaryRequest\x1a&.batos.memory.v1.CreateSummaryResponse\x12\x65\n\x0e\x43reateEpisodes\x12&.batos.memory.v1.CreateEpisodesRequest\x1a\'.batos.memory.v1.CreateEpisodesResponse(\x01\x30\x01\x12I\n\x06Search\x12\x1e.batos.memory.v1.SearchRequest\x1a\x1f.batos.memory.v1.SearchResponse\x12I\n\x06\x46orget\x12\x1e.batos.memory.v1.ForgetRequest\x1a\x1f.batos.memory.v1.ForgetResponse\x12O\n\x08Optimize\x12 .batos.memory.v1.OptimizeRequest\x1a!.batos.memory.v1.OptimizeResponse\x12O\n\x08GetStats\x12 .batos.memory.v1.GetStatsRequest\x1a!.batos.memory.v1.GetStatsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,50 +41,58 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NEWEPISODE_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_SEARCHREQUEST_METADATAENTRY']._loaded_options = None
   _globals['_SEARCHREQUEST_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_LEVEL']._serialized_start=2353
-  _globals['_LEVEL']._serialized_end=2421
-  _globals['_SEARCHMODE']._serialized_start=2424
-  _globals['_SEARCHMODE']._serialized_end=2566
-  _globals['_RECORD']._serialized_start=83
-  _globals['_RECORD']._serialized_end=421
-  _globals['_RECORD_METADATAENTRY']._serialized_start=374
-  _globals['_RECORD_METADATAENTRY']._serialized_end=421
-  _globals['_CREATESUMMARYREQUEST']._serialized_start=424
-  _globals['_CREATESUMMARYREQUEST']._serialized_end=681
-  _globals['_CREATESUMMARYREQUEST_METADATAENTRY']._serialized_start=374
-  _globals['_CREATESUMMARYREQUEST_METADATAENTRY']._serialized_end=421
-  _globals['_CREATESUMMARYRESPONSE']._serialized_start=683
-  _globals['_CREATESUMMARYRESPONSE']._serialized_end=748
-  _globals['_NEWEPISODE']._serialized_start=751
-  _globals['_NEWEPISODE']._serialized_end=986
-  _globals['_NEWEPISODE_METADATAENTRY']._serialized_start=374
-  _globals['_NEWEPISODE_METADATAENTRY']._serialized_end=421
-  _globals['_CREATEEPISODESREQUEST']._serialized_start=988
-  _globals['_CREATEEPISODESREQUEST']._serialized_end=1097
-  _globals['_CREATEEPISODESRESPONSE']._serialized_start=1099
-  _globals['_CREATEEPISODESRESPONSE']._serialized_end=1181
-  _globals['_SEARCHREQUEST']._serialized_start=1184
-  _globals['_SEARCHREQUEST']._serialized_end=1602
-  _globals['_SEARCHREQUEST_METADATAENTRY']._serialized_start=374
-  _globals['_SEARCHREQUEST_METADATAENTRY']._serialized_end=421
-  _globals['_SCOREPARTS']._serialized_start=1604
-  _globals['_SCOREPARTS']._serialized_end=1662
-  _globals['_HIT']._serialized_start=1664
-  _globals['_HIT']._serialized_end=1769
-  _globals['_SEARCHRESPONSE']._serialized_start=1771
-  _globals['_SEARCHRESPONSE']._serialized_end=1823
-  _globals['_FORGETREQUEST']._serialized_start=1825
-  _globals['_FORGETREQUEST']._serialized_end=1950
-  _globals['_RECORDIDS']._serialized_start=1952
-  _globals['_RECORDIDS']._serialized_end=1976
-  _globals['_FORGETRESPONSE']._serialized_start=1978
-  _globals['_FORGETRESPONSE']._serialized_end=2035
-  _globals['_GETSTATSREQUEST']._serialized_start=2037
-  _globals['_GETSTATSREQUEST']._serialized_end=2112
-  _globals['_NAMESPACESTATS']._serialized_start=2114
-  _globals['_NAMESPACESTATS']._serialized_end=2195
-  _globals['_GETSTATSRESPONSE']._serialized_start=2198
-  _globals['_GETSTATSRESPONSE']._serialized_end=2351
-  _globals['_MEMORYSERVICE']._serialized_start=2569
-  _globals['_MEMORYSERVICE']._serialized_end=3014
+  _globals['_LEVEL']._serialized_start=2885
+  _globals['_LEVEL']._serialized_end=2953
+  _globals['_SEARCHMODE']._serialized_start=2956
+  _globals['_SEARCHMODE']._serialized_end=3098
+  _globals['_RECORD']._serialized_start=115
+  _globals['_RECORD']._serialized_end=453
+  _globals['_RECORD_METADATAENTRY']._serialized_start=406
+  _globals['_RECORD_METADATAENTRY']._serialized_end=453
+  _globals['_CREATESUMMARYREQUEST']._serialized_start=456
+  _globals['_CREATESUMMARYREQUEST']._serialized_end=713
+  _globals['_CREATESUMMARYREQUEST_METADATAENTRY']._serialized_start=406
+  _globals['_CREATESUMMARYREQUEST_METADATAENTRY']._serialized_end=453
+  _globals['_CREATESUMMARYRESPONSE']._serialized_start=715
+  _globals['_CREATESUMMARYRESPONSE']._serialized_end=780
+  _globals['_NEWEPISODE']._serialized_start=783
+  _globals['_NEWEPISODE']._serialized_end=1018
+  _globals['_NEWEPISODE_METADATAENTRY']._serialized_start=406
+  _globals['_NEWEPISODE_METADATAENTRY']._serialized_end=453
+  _globals['_CREATEEPISODESREQUEST']._serialized_start=1020
+  _globals['_CREATEEPISODESREQUEST']._serialized_end=1129
+  _globals['_CREATEEPISODESRESPONSE']._serialized_start=1131
+  _globals['_CREATEEPISODESRESPONSE']._serialized_end=1213
+  _globals['_SEARCHREQUEST']._serialized_start=1216
+  _globals['_SEARCHREQUEST']._serialized_end=1739
+  _globals['_SEARCHREQUEST_METADATAENTRY']._serialized_start=406
+  _globals['_SEARCHREQUEST_METADATAENTRY']._serialized_end=453
+  _globals['_SCOREPARTS']._serialized_start=1741
+  _globals['_SCOREPARTS']._serialized_end=1814
+  _globals['_HIT']._serialized_start=1816
+  _globals['_HIT']._serialized_end=1921
+  _globals['_SEARCHRESPONSE']._serialized_start=1923
+  _globals['_SEARCHRESPONSE']._serialized_end=1975
+  _globals['_FORGETREQUEST']._serialized_start=1977
+  _globals['_FORGETREQUEST']._serialized_end=2102
+  _globals['_RECORDIDS']._serialized_start=2104
+  _globals['_RECORDIDS']._serialized_end=2128
+  _globals['_FORGETRESPONSE']._serialized_start=2130
+  _globals['_FORGETRESPONSE']._serialized_end=2187
+  _globals['_GETSTATSREQUEST']._serialized_start=2189
+  _globals['_GETSTATSREQUEST']._serialized_end=2264
+  _globals['_NAMESPACESTATS']._serialized_start=2266
+  _globals['_NAMESPACESTATS']._serialized_end=2347
+  _globals['_GETSTATSRESPONSE']._serialized_start=2350
+  _globals['_GETSTATSRESPONSE']._serialized_end=2527
+  _globals['_TABLESTATS']._serialized_start=2530
+  _globals['_TABLESTATS']._serialized_end=2680
+  _globals['_INDEXSTATS']._serialized_start=2682
+  _globals['_INDEXSTATS']._serialized_end=2800
+  _globals['_OPTIMIZEREQUEST']._serialized_start=2802
+  _globals['_OPTIMIZEREQUEST']._serialized_end=2819
+  _globals['_OPTIMIZERESPONSE']._serialized_start=2821
+  _globals['_OPTIMIZERESPONSE']._serialized_end=2883
+  _globals['_MEMORYSERVICE']._serialized_start=3101
+  _globals['_MEMORYSERVICE']._serialized_end=3627
 # @@protoc_insertion_point(module_scope)

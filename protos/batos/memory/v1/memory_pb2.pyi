@@ -5,6 +5,7 @@ H-MEM: hierarchical long-term memory. Summaries (level 1) stand over episodes (l
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -419,6 +420,9 @@ class SearchRequest(_message.Message):
     CREATED_BEFORE_FIELD_NUMBER: _builtins.int
     SPEAKERS_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
+    RECENCY_WEIGHT_FIELD_NUMBER: _builtins.int
+    RECENCY_HALF_LIFE_FIELD_NUMBER: _builtins.int
+    IMPORTANCE_WEIGHT_FIELD_NUMBER: _builtins.int
     namespace: _builtins.str
     """See Record.namespace; required."""
     query: _builtins.str
@@ -429,6 +433,12 @@ class SearchRequest(_message.Message):
     """Only this level; unspecified means episodes."""
     mode: Global___SearchMode.ValueType
     """What ranks the hits; unspecified means hierarchical."""
+    recency_weight: _builtins.float
+    """What a record made just now gains over an old one, in any mode; 0 to 10, 0 for nothing. All
+    the evidence of a perfect hit weighs 4.4 in the hierarchical mode, 1 in the others.
+    """
+    importance_weight: _builtins.float
+    """What a record of importance 1 gains over one of 0, in any mode; 0 to 10, 0 for nothing."""
     @_builtins.property
     def somas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only records of these Somas; empty means all."""
@@ -455,6 +465,10 @@ class SearchRequest(_message.Message):
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Only records that have all of these labels with these values. At most 32."""
 
+    @_builtins.property
+    def recency_half_life(self) -> _duration_pb2.Duration:
+        """The age at which half of that is left; unset means 30 days."""
+
     def __init__(
         self,
         *,
@@ -469,10 +483,13 @@ class SearchRequest(_message.Message):
         created_before: _timestamp_pb2.Timestamp | None = ...,
         speakers: _abc.Iterable[_builtins.str] | None = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        recency_weight: _builtins.float = ...,
+        recency_half_life: _duration_pb2.Duration | None = ...,
+        importance_weight: _builtins.float = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_before", b"created_before", "created_from", b"created_from"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_before", b"created_before", "created_from", b"created_from", "recency_half_life", b"recency_half_life"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_before", b"created_before", "created_from", b"created_from", "excluded_somas", b"excluded_somas", "level", b"level", "limit", b"limit", "metadata", b"metadata", "mode", b"mode", "namespace", b"namespace", "query", b"query", "somas", b"somas", "speakers", b"speakers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_before", b"created_before", "created_from", b"created_from", "excluded_somas", b"excluded_somas", "importance_weight", b"importance_weight", "level", b"level", "limit", b"limit", "metadata", b"metadata", "mode", b"mode", "namespace", b"namespace", "query", b"query", "recency_half_life", b"recency_half_life", "recency_weight", b"recency_weight", "somas", b"somas", "speakers", b"speakers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -487,22 +504,26 @@ class ScoreParts(_message.Message):
     VECTOR_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     PARENT_FIELD_NUMBER: _builtins.int
+    BONUS_FIELD_NUMBER: _builtins.int
     vector: _builtins.float
     """How near it is in meaning, by its words and its topic, min-max normalised over the candidates."""
     text: _builtins.float
     """BM25 of the words around it, min-max normalised over the candidates."""
     parent: _builtins.float
     """What its speaker, its time, its neighbours and its parent add: a prior, never a gate."""
+    bonus: _builtins.float
+    """What its age and importance add, where the request weighs them; weighted already."""
     def __init__(
         self,
         *,
         vector: _builtins.float = ...,
         text: _builtins.float = ...,
         parent: _builtins.float = ...,
+        bonus: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "text", b"text", "vector", b"vector"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bonus", b"bonus", "parent", b"parent", "text", b"text", "vector", b"vector"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -518,7 +539,7 @@ class Hit(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     PARTS_FIELD_NUMBER: _builtins.int
     score: _builtins.float
-    """Weighted sum of the parts; comparable within one response only."""
+    """Weighted sum of the parts, plus the bonus; comparable within one response only."""
     @_builtins.property
     def record(self) -> Global___Record:
         """The record."""
@@ -723,19 +744,21 @@ class GetStatsResponse(_message.Message):
     NAMESPACES_FIELD_NUMBER: _builtins.int
     EMBEDDER_FIELD_NUMBER: _builtins.int
     DIMENSION_FIELD_NUMBER: _builtins.int
-    DISK_BYTES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TABLE_FIELD_NUMBER: _builtins.int
     embedder: _builtins.str
     """The embedder that made the vectors, such as "wordllama-256"."""
     dimension: _builtins.int
     """Length of each vector."""
-    disk_bytes: _builtins.int
-    """Bytes of the table on disk."""
     next_page_token: _builtins.str
     """Empty on the last page."""
     @_builtins.property
     def namespaces(self) -> _containers.RepeatedCompositeFieldContainer[Global___NamespaceStats]:
         """One entry per namespace of this page, sorted by name."""
+
+    @_builtins.property
+    def table(self) -> Global___TableStats:
+        """The table that all namespaces share."""
 
     def __init__(
         self,
@@ -743,13 +766,134 @@ class GetStatsResponse(_message.Message):
         namespaces: _abc.Iterable[Global___NamespaceStats] | None = ...,
         embedder: _builtins.str = ...,
         dimension: _builtins.int = ...,
-        disk_bytes: _builtins.int = ...,
         next_page_token: _builtins.str = ...,
+        table: Global___TableStats | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["table", b"table"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimension", b"dimension", "disk_bytes", b"disk_bytes", "embedder", b"embedder", "namespaces", b"namespaces", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimension", b"dimension", "embedder", b"embedder", "namespaces", b"namespaces", "next_page_token", b"next_page_token", "table", b"table"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatsResponse: _TypeAlias = GetStatsResponse  # noqa: Y015
+
+@_typing.final
+class TableStats(_message.Message):
+    """The table as a whole."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROW_COUNT_FIELD_NUMBER: _builtins.int
+    UNINDEXED_ROW_COUNT_FIELD_NUMBER: _builtins.int
+    FRAGMENT_COUNT_FIELD_NUMBER: _builtins.int
+    DISK_BYTES_FIELD_NUMBER: _builtins.int
+    INDEXES_FIELD_NUMBER: _builtins.int
+    row_count: _builtins.int
+    """Rows of all namespaces."""
+    unindexed_row_count: _builtins.int
+    """The most rows that any index does not cover yet; they are found too, more slowly."""
+    fragment_count: _builtins.int
+    """Pieces that the table is in; many of them slow reads down until the next compaction."""
+    disk_bytes: _builtins.int
+    """Bytes of all its files, indexes and versions that are still to be pruned included."""
+    @_builtins.property
+    def indexes(self) -> _containers.RepeatedCompositeFieldContainer[Global___IndexStats]:
+        """One entry per index, sorted by column."""
+
+    def __init__(
+        self,
+        *,
+        row_count: _builtins.int = ...,
+        unindexed_row_count: _builtins.int = ...,
+        fragment_count: _builtins.int = ...,
+        disk_bytes: _builtins.int = ...,
+        indexes: _abc.Iterable[Global___IndexStats] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disk_bytes", b"disk_bytes", "fragment_count", b"fragment_count", "indexes", b"indexes", "row_count", b"row_count", "unindexed_row_count", b"unindexed_row_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TableStats: _TypeAlias = TableStats  # noqa: Y015
+
+@_typing.final
+class IndexStats(_message.Message):
+    """One index of the table."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLUMN_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    INDEXED_ROW_COUNT_FIELD_NUMBER: _builtins.int
+    UNINDEXED_ROW_COUNT_FIELD_NUMBER: _builtins.int
+    DISK_BYTES_FIELD_NUMBER: _builtins.int
+    column: _builtins.str
+    """What it is over: "words" for the full text, "vector" for the vectors."""
+    kind: _builtins.str
+    """Lance's word for its kind: IVF_PQ, FTS, BTREE, BITMAP. Without an entry for "vector", vectors
+    are searched exactly.
+    """
+    indexed_row_count: _builtins.int
+    """Rows that it covers."""
+    unindexed_row_count: _builtins.int
+    """Rows that it does not cover yet."""
+    disk_bytes: _builtins.int
+    """Bytes of its files."""
+    def __init__(
+        self,
+        *,
+        column: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        indexed_row_count: _builtins.int = ...,
+        unindexed_row_count: _builtins.int = ...,
+        disk_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "disk_bytes", b"disk_bytes", "indexed_row_count", b"indexed_row_count", "kind", b"kind", "unindexed_row_count", b"unindexed_row_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IndexStats: _TypeAlias = IndexStats  # noqa: Y015
+
+@_typing.final
+class OptimizeRequest(_message.Message):
+    """Asks for upkeep now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OptimizeRequest: _TypeAlias = OptimizeRequest  # noqa: Y015
+
+@_typing.final
+class OptimizeResponse(_message.Message):
+    """Upkeep is done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TABLE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def table(self) -> Global___TableStats:
+        """The table as it is now."""
+
+    def __init__(
+        self,
+        *,
+        table: Global___TableStats | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["table", b"table"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["table", b"table"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OptimizeResponse: _TypeAlias = OptimizeResponse  # noqa: Y015

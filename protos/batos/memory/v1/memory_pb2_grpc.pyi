@@ -43,6 +43,10 @@ class MemoryServiceStub:
     """Finds the records that answer a query, best first. The query is data, never syntax."""
     Forget: _grpc.UnaryUnaryMultiCallable[_memory_pb2.ForgetRequest, _memory_pb2.ForgetResponse]
     """Removes records for good."""
+    Optimize: _grpc.UnaryUnaryMultiCallable[_memory_pb2.OptimizeRequest, _memory_pb2.OptimizeResponse]
+    """Compacts the table, purges what was forgotten, and brings the indexes up to date, now and not
+    at the next tick of the service's own upkeep. Minutes for a million rows; all else goes on.
+    """
     GetStats: _grpc.UnaryUnaryMultiCallable[_memory_pb2.GetStatsRequest, _memory_pb2.GetStatsResponse]
     """Counts what is kept."""
 
@@ -61,6 +65,10 @@ class MemoryServiceAsyncStub(MemoryServiceStub):
     """Finds the records that answer a query, best first. The query is data, never syntax."""
     Forget: _aio.UnaryUnaryMultiCallable[_memory_pb2.ForgetRequest, _memory_pb2.ForgetResponse]  # type: ignore[assignment]
     """Removes records for good."""
+    Optimize: _aio.UnaryUnaryMultiCallable[_memory_pb2.OptimizeRequest, _memory_pb2.OptimizeResponse]  # type: ignore[assignment]
+    """Compacts the table, purges what was forgotten, and brings the indexes up to date, now and not
+    at the next tick of the service's own upkeep. Minutes for a million rows; all else goes on.
+    """
     GetStats: _aio.UnaryUnaryMultiCallable[_memory_pb2.GetStatsRequest, _memory_pb2.GetStatsResponse]  # type: ignore[assignment]
     """Counts what is kept."""
 
@@ -100,6 +108,16 @@ class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_memory_pb2.ForgetResponse, _abc.Awaitable[_memory_pb2.ForgetResponse]]:
         """Removes records for good."""
+
+    @_abc_1.abstractmethod
+    def Optimize(
+        self,
+        request: _memory_pb2.OptimizeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_memory_pb2.OptimizeResponse, _abc.Awaitable[_memory_pb2.OptimizeResponse]]:
+        """Compacts the table, purges what was forgotten, and brings the indexes up to date, now and not
+        at the next tick of the service's own upkeep. Minutes for a million rows; all else goes on.
+        """
 
     @_abc_1.abstractmethod
     def GetStats(

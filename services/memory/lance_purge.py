@@ -1,0 +1,47 @@
+"""Compaction of a Lance table, and the removal of forgotten bytes."""
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+
+from lancedb.expr import col, lit
+
+from services.memory.lance_indexes import WORDS_INDEX
+from services.memory.lance_table import LanceTable
+
+_ATTEMPTS = 2  # each costs a whole compaction; the caller has a better way
+
+
+async def optimize(table: LanceTable) -> None:
+    """See Store.optimize."""
+    # Compacted files are synced before the versions that they replace are pruned.
+    for kept in (timedelta(days=7), timedelta(minutes=5)):
+        await table.commit(partial(table.raw.optimize, cleanup_older_than=kept), _ATTEMPTS)
+
+
+async def purge(table: LanceTable) -> bool:
+    """See Store.purge.
+
+    Lance rewrites a lone fragment only when a tenth of it is deleted; a second fragment, made
+    by touching one row, makes it merge the two. Index files keep words too: they are rebuilt.
+    """
+    await _touch_one_row(table)
+    await table.commit(lambda: table.raw.optimize(cleanup_older_than=timedelta(days=7)))
+    await table.commit(lambda: table.raw.create_index("words", config=WORDS_INDEX, replace=True))
+    await table.commit(
+        lambda: table.raw.optimize(
+            cleanup_older_than=timedelta(milliseconds=1), delete_unverified=True
+        )
+    )
+    return not await asyncio.to_thread(_has_deletions, table)
+
+
+async def _touch_one_row(table: LanceTable) -> None:
+    some = await table.raw.query().limit(1).select(["id"]).to_list()
+    if some:
+        same = col("id") == lit(some[0]["id"])
+        await table.commit(lambda: table.raw.update(updates_sql={"level": "level"}, where=same))
+
+
+def _has_deletions(table: LanceTable) -> bool:
+    return any((table.tree.root / "_deletions").glob("*"))
