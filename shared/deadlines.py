@@ -19,6 +19,8 @@ _SECONDS = {
     "/batos.supervisor.v1.SupervisorService/AcquireGpuLease": 180.0,
     "/batos.supervisor.v1.SupervisorService/ReportModelSwap": 180.0,
     "/batos.memory.v1.MemoryService/CreateEpisodes": 600.0,
+    # Training a vector index over a million rows takes minutes.
+    "/batos.memory.v1.MemoryService/Optimize": 3600.0,
     "/batos.toolforge.v1.ToolForgeService/ExportTrajectories": 300.0,
     "/batos.trainer.v1.TrainerService/BuildDataset": 300.0,
     # The sandbox's own wall limit is at most 60 s, and a run may queue before it.

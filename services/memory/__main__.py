@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from batos.memory.v1 import memory_pb2, memory_pb2_grpc
 
 from services.memory.lancedb_store import LancedbStore
+from services.memory.library import Library, Shelf
 from services.memory.pending_purges import PendingPurges
 from services.memory.scrapbook import Scrapbook
 from services.memory.search import Searcher
@@ -28,26 +29,35 @@ async def assembled(settings: MemorySettings) -> AsyncIterator[MemoryServicer]:
     async with contextlib.AsyncExitStack() as stack:
         lock = DirectoryLock(settings.data_dir)
         stack.callback(lock.release)
-        embedder = WordllamaEmbedder(settings.embedder_dimension)
-        stack.callback(embedder.close)
         database = Database(
             settings.data_dir / "memory.sqlite", (Ledger.MIGRATION, PendingPurges.MIGRATION)
         )
         await database.open()
         stack.push_async_callback(database.close)
-        store = await LancedbStore.open(settings.data_dir / "lance", embedder.identity)
-        stack.push_async_callback(store.close)
-        writer = Writer(store, embedder)
+        library = Library(await opened(settings))
+        stack.push_async_callback(library.close)
+        writer = Writer(library)
         writer.start()
         stack.push_async_callback(writer.close)
         purges = PendingPurges(database)
-        upkeep = Upkeep(store, writer, purges, settings.upkeep_seconds)
+        upkeep = Upkeep(library, writer, purges, settings.upkeep_seconds)
         upkeep.start()
         stack.push_async_callback(upkeep.close)
-        searcher = await asyncio.to_thread(Searcher, store, embedder)
-        stack.callback(searcher.close)
-        scrapbook = Scrapbook(store, writer, searcher, purges, upkeep)
-        yield MemoryServicer(scrapbook, database)
+        yield MemoryServicer(Scrapbook(library, writer, purges, upkeep), database)
+
+
+async def opened(settings: MemorySettings) -> Shelf:
+    """The table of the settings' embedder, and the embedder."""
+    embedder = WordllamaEmbedder(settings.embedder_dimension)
+    store = await LancedbStore.open(settings.data_dir / "lance", embedder.identity)
+    searcher = await asyncio.to_thread(Searcher, store, embedder)
+
+    async def close() -> None:
+        searcher.close()
+        await store.close()
+        embedder.close()
+
+    return Shelf(store, embedder, searcher, close)
 
 
 async def main(settings: MemorySettings) -> None:

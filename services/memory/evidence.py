@@ -13,8 +13,7 @@ import numpy as np
 from services.memory.asked_dates import AskedDates
 from services.memory.frequencies import Frequencies
 from services.memory.lexicon import Ids, Lexicon
-from services.memory.scores import spread
-from services.memory.store import Scores
+from services.memory.scores import Scores, spread
 from services.memory.windows import Windows, normalised
 from services.memory.words import words_of
 

@@ -2,13 +2,11 @@
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from services.memory.embedder import Vector
+from services.memory.lance_rows import to_rows
 from services.memory.records import Level
-from services.memory.store import Candidates, NamespaceCount, Row, SomaHead
-
-LIGHT_COLUMNS = ["id", "level", "soma", "ordinal", "speaker", "text", "created_at", "importance"]
+from services.memory.store import Candidates, NamespaceCount, SomaHead
 
 
 def heads(rows: pa.Table) -> dict[str, SomaHead]:
@@ -36,30 +34,18 @@ def counts(rows: pa.Table) -> list[NamespaceCount]:
 
 def merged(near: pa.Table, matching: pa.Table, vector: Vector) -> Candidates:
     """Each row once, with both scores: those that only words found are compared here."""
-    fresh = matching.filter(pc.invert(pc.is_in(matching["id"], near["id"])))
-    compared = fresh["vector"].combine_chunks().flatten().to_numpy().reshape(-1, len(vector))
-    scores = dict(zip(matching["id"].to_pylist(), matching["_score"].to_pylist(), strict=True))
-    rows = pa.concat_tables([near.select(LIGHT_COLUMNS), fresh.select(LIGHT_COLUMNS)])
-    found = light_rows(rows)
+    rows = to_rows(near)
+    scores = dict.fromkeys((row.id for row in rows), 0.0)
+    fresh = []
+    found = zip(to_rows(matching), matching["_score"].to_pylist(), strict=True)
+    for place, (row, score) in enumerate(found):
+        if row.id not in scores:
+            rows.append(row)
+            fresh.append(place)
+        scores[row.id] = score
+    vectors = matching["vector"].combine_chunks().flatten().to_numpy().reshape(-1, len(vector))
     return Candidates(
-        rows=found,
-        similarities=np.concatenate([1.0 - near["_distance"].to_numpy(), compared @ vector]),
-        text_scores=np.array([scores.get(row.id, 0.0) for row in found], dtype=np.float64),
+        rows=rows,
+        similarities=np.concatenate([1.0 - near["_distance"].to_numpy(), vectors[fresh] @ vector]),
+        text_scores=np.array([scores[row.id] for row in rows], dtype=np.float64),
     )
-
-
-def by_vector(near: pa.Table) -> Candidates:
-    """Rows that were found by their vector alone."""
-    return Candidates(light_rows(near), 1.0 - near["_distance"].to_numpy(), np.zeros(near.num_rows))
-
-
-def by_words(matching: pa.Table) -> Candidates:
-    """Rows that were found by their words alone."""
-    scores = matching["_score"].to_numpy().astype(np.float64)
-    return Candidates(light_rows(matching), np.zeros(matching.num_rows), scores)
-
-
-def light_rows(rows: pa.Table) -> list[Row]:
-    """Rows with LIGHT_COLUMNS."""
-    columns = [rows[name].to_pylist() for name in LIGHT_COLUMNS]
-    return [Row(row_id, Level(level), *rest) for row_id, level, *rest in zip(*columns, strict=True)]

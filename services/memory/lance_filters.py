@@ -9,7 +9,7 @@ from lancedb.expr import Expr, col, lit
 
 from services.memory.filters import Filters
 from services.memory.records import Level
-from services.memory.store import Scope, Selection
+from services.memory.store import Position, Scope, Selection
 
 
 def of_soma(namespace: str, soma: str) -> Expr:
@@ -19,9 +19,26 @@ def of_soma(namespace: str, soma: str) -> Expr:
 
 def selected(selection: Selection) -> Expr:
     """The rows of a selection."""
+    where = col("namespace") == lit(selection.namespace)
     if selection.soma is not None:
-        return of_soma(selection.namespace, selection.soma)
-    return (col("namespace") == lit(selection.namespace)) & col("id").isin(list(selection.ids))
+        where = where & (col("soma") == lit(selection.soma))
+    if selection.ids is not None:
+        where = where & col("id").isin(list(selection.ids))
+    if conditions := selection.conditions:
+        if conditions.level:
+            where = where & (col("level") == lit(int(conditions.level)))
+        if conditions.somas:
+            where = where & col("soma").isin(list(conditions.somas))
+        if conditions.filters:
+            where = where & _admitted(conditions.filters)
+    return where
+
+
+def behind(position: Position) -> Expr:
+    """The rows that come after a position, by time and then by id."""
+    moment, row_id = position
+    at = col("created_at")
+    return (at > lit(moment)) | ((at == lit(moment)) & (col("id") > lit(row_id)))
 
 
 def beside(namespace: str, somas: Sequence[str], ordinals: Sequence[int]) -> Expr:

@@ -1,20 +1,23 @@
 """The two searches of a Lance table: near to a vector, and by words."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from lancedb.query import MatchQuery
 
-from services.memory import lance_answers, lance_filters
+from services.memory import lance_answers, lance_filters, lance_rows
 from services.memory.embedder import Vector
 from services.memory.lance_indexes import EXACT_ROWS, LanceIndexes
 from services.memory.lance_table import LanceTable
-from services.memory.store import Candidates, Scope
+from services.memory.store import Candidates, Scope, Scored
 from services.memory.tally import Tally
 from services.memory.words import indexable
 
-_PROBES = 20
-_REFINE = 5
+PROBES = 20
+REFINE = 5
 
 
 class LanceSearch:
@@ -25,33 +28,43 @@ class LanceSearch:
         self._indexes = indexes
         self._tally = tally
 
-    async def candidates(
-        self, scope: Scope, vector: Vector | None, words: str, limit: int
-    ) -> Candidates:
+    async def candidates(self, scope: Scope, vector: Vector, words: str, limit: int) -> Candidates:
         """See Store.candidates."""
-        if vector is None:
-            return lance_answers.by_words(await self._matching(scope, words, limit))
-        if not words:
-            return lance_answers.by_vector(await self._near(scope, vector, limit))
+        columns = lance_rows.LIGHT_COLUMNS
         near, matching = await asyncio.gather(
-            self._near(scope, vector, limit), self._matching(scope, words, limit)
+            self._near(scope, vector, columns, limit),
+            self._matching(scope, words, [*columns, "vector"], limit),
         )
         return await asyncio.to_thread(lance_answers.merged, near, matching, vector)
 
-    async def _near(self, scope: Scope, vector: Vector, limit: int) -> pa.Table:
+    async def nearest(self, scope: Scope, vector: Vector, limit: int) -> Scored:
+        """See Store.nearest."""
+        near = await self._near(scope, vector, lance_rows.RECORD_COLUMNS, limit)
+        return Scored(lance_rows.to_records(near), 1.0 - near["_distance"].to_numpy())
+
+    async def matching(self, scope: Scope, words: str, limit: int) -> Scored:
+        """See Store.matching."""
+        found = await self._matching(scope, words, lance_rows.RECORD_COLUMNS, limit)
+        return Scored(lance_rows.to_records(found), found["_score"].to_numpy().astype(np.float64))
+
+    async def _near(
+        self, scope: Scope, vector: Vector, columns: Sequence[str], limit: int
+    ) -> pa.Table:
         # Unit vectors: all distances order alike.
         query = self._table.raw.query().nearest_to(vector).column("vector")
         if self._is_exact(scope):
             query = query.distance_type("dot").bypass_vector_index()
         else:
-            query = query.distance_type("cosine").nprobes(_PROBES).refine_factor(_REFINE)
-        columns = [*lance_answers.LIGHT_COLUMNS, "_distance"]
-        query = query.where(lance_filters.in_scope(scope)).select(columns).limit(limit)
-        return await self._table.read(query.to_arrow)
+            query = query.distance_type("cosine").nprobes(PROBES).refine_factor(REFINE)
+        return await self._first(query, scope, [*columns, "_distance"], limit)
 
-    async def _matching(self, scope: Scope, words: str, limit: int) -> pa.Table:
+    async def _matching(
+        self, scope: Scope, words: str, columns: Sequence[str], limit: int
+    ) -> pa.Table:
         query = self._table.raw.query().nearest_to_text(MatchQuery(indexable(words), "words"))
-        columns = [*lance_answers.LIGHT_COLUMNS, "vector", "_score"]
+        return await self._first(query, scope, [*columns, "_score"], limit)
+
+    async def _first(self, query: Any, scope: Scope, columns: list[str], limit: int) -> pa.Table:
         query = query.where(lance_filters.in_scope(scope)).select(columns).limit(limit)
         return await self._table.read(query.to_arrow)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import lancedb
 from lancedb.expr import col, lit
+from lancedb.query import ColumnOrdering
 
 from services.memory import lance_answers, lance_filters, lance_purge, lance_rows
 from services.memory.embedder import EmbedderIdentity, Vector, Vectors
@@ -18,8 +19,10 @@ from services.memory.store import (
     Candidates,
     Kept,
     NamespaceCount,
+    Position,
     Row,
     Scope,
+    Scored,
     Selection,
     SomaHead,
     TableStatistics,
@@ -29,6 +32,7 @@ from services.memory.tally import Tally
 from shared.errors import FailedPrecondition
 
 _TABLE = "records"
+_ORDER = ("created_at", "id")
 
 
 class LancedbStore:
@@ -81,6 +85,14 @@ class LancedbStore:
         await self._update({"parent_id": parent_id}, where)
         self._tally.changed(namespace, [soma])
 
+    async def replace(self, records: Sequence[Record], vectors: Vectors) -> None:
+        """See Store.replace."""
+        rows = await asyncio.to_thread(lance_rows.to_table, records, vectors, self._identity)
+        change = self._table.raw.merge_insert("id").when_matched_update_all()
+        await self._table.commit(lambda: change.execute(rows))
+        for record in records:
+            self._tally.changed(record.namespace, [record.soma])
+
     async def forget(self, selection: Selection) -> int:
         """See Store.forget."""
         # First, since a retry after a crash between the two finds nothing more to forget.
@@ -122,18 +134,24 @@ class LancedbStore:
             known |= found
         return known
 
-    async def candidates(
-        self, scope: Scope, vector: Vector | None, words: str, limit: int
-    ) -> Candidates:
+    async def candidates(self, scope: Scope, vector: Vector, words: str, limit: int) -> Candidates:
         """See Store.candidates."""
         return await self._search.candidates(scope, vector, words, limit)
+
+    async def nearest(self, scope: Scope, vector: Vector, limit: int) -> Scored:
+        """See Store.nearest."""
+        return await self._search.nearest(scope, vector, limit)
+
+    async def matching(self, scope: Scope, words: str, limit: int) -> Scored:
+        """See Store.matching."""
+        return await self._search.matching(scope, words, limit)
 
     async def fetch(self, ids: Sequence[str]) -> Mapping[str, Record]:
         """See Store.fetch."""
         if not ids:
             return {}
         rows = await self._table.rows(col("id").isin(list(ids)), lance_rows.RECORD_COLUMNS)
-        return {row["id"]: lance_rows.to_record(row) for row in rows.to_pylist()}
+        return {record.id: record for record in lance_rows.to_records(rows)}
 
     async def speakers(self, namespace: str) -> frozenset[str]:
         """See Store.speakers. Those who were forgotten stay listed until the next start."""
@@ -144,22 +162,30 @@ class LancedbStore:
     ) -> Sequence[Row]:
         """See Store.beside."""
         where = lance_filters.beside(namespace, somas, ordinals)
-        rows = await self._table.rows(where, lance_answers.LIGHT_COLUMNS)
-        return await asyncio.to_thread(lance_answers.light_rows, rows)
+        rows = await self._table.rows(where, lance_rows.LIGHT_COLUMNS)
+        return await asyncio.to_thread(lance_rows.to_rows, rows)
 
     async def sample(self, namespace: str, limit: int) -> Sequence[str]:
         """See Store.sample: the oldest ones."""
         where = lance_filters.in_scope(Scope(namespace, (Level.EPISODE,)))
-        query = self._table.raw.query().where(where).select(["text"]).limit(limit)
-        rows = await self._table.read(query.to_arrow)
-        texts: list[str] = rows["text"].to_pylist()
-        return texts
+        query = self._table.raw.query().where(where).select(lance_rows.LIGHT_COLUMNS).limit(limit)
+        rows = await asyncio.to_thread(lance_rows.to_rows, await self._table.read(query.to_arrow))
+        return [row.text for row in rows]
 
-    async def every(self, namespace: str) -> Sequence[Record]:
+    async def every(self, selection: Selection) -> Sequence[Record]:
         """See Store.every."""
-        where = lance_filters.in_scope(Scope(namespace, tuple(Level)))
+        where = lance_filters.selected(selection)
         rows = await self._table.rows(where, lance_rows.RECORD_COLUMNS)
-        return await asyncio.to_thread(lambda: [*map(lance_rows.to_record, rows.to_pylist())])
+        return await asyncio.to_thread(lance_rows.to_records, rows)
+
+    async def page(self, selection: Selection, after: Position | None, limit: int) -> list[Record]:
+        """See Store.page."""
+        where = lance_filters.selected(selection)
+        if after:
+            where = where & lance_filters.behind(after)
+        query = self._table.raw.query().where(where).select(lance_rows.RECORD_COLUMNS)
+        query = query.order_by([ColumnOrdering(column_name=name) for name in _ORDER]).limit(limit)
+        return lance_rows.to_records(await self._table.read(query.to_arrow))
 
     def revision(self, namespace: str, soma: str | None = None) -> int:
         """See Store.revision."""
@@ -200,9 +226,14 @@ class LancedbStore:
 
     async def _orphan(self, selection: Selection) -> None:
         """Takes the parent from episodes whose summary goes."""
+        if selection.soma is not None:
+            return  # which go with it
+        found = await self._table.rows(
+            lance_filters.selected(selection) & (col("level") == lit(int(Level.SUMMARY))), ["id"]
+        )
         below = col("namespace") == lit(selection.namespace)
-        below = below & col("parent_id").isin(list(selection.ids))
-        if selection.ids and (await self._table.rows(below, ["id"])).num_rows:
+        below = below & col("parent_id").isin(found["id"].to_pylist())
+        if found.num_rows and (await self._table.rows(below, ["id"])).num_rows:
             await self._update({"parent_id": ""}, below)
 
     async def _update(self, values: Mapping[str, Any], where: Any) -> None:

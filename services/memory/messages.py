@@ -7,12 +7,17 @@ from batos.memory.v1 import memory_pb2 as pb
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.memory.change import Change
 from services.memory.filters import SPEAKER_LIMIT, Filters
 from services.memory.query import DEFAULT_HALF_LIFE, Found, Mode, Preferences, Query
 from services.memory.records import LABEL_LIMIT, Draft, Level, Record
 from services.memory.scrapbook import Stats
-from services.memory.store import Selection, TableStatistics
+from services.memory.store import Conditions, Position, Selection, TableStatistics
+from shared import pages
 from shared.errors import InvalidArgument, Violation
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_SELECTORS = ("ids", "soma", "filter", "whole_namespace")
 
 
 def episode_drafts(request: pb.CreateEpisodesRequest) -> list[Draft]:
@@ -80,7 +85,7 @@ def _span(request: pb.SearchRequest) -> timedelta:
         raise InvalidArgument.of_field("recency_half_life", "must be a valid span") from None
 
 
-def _filters(request: pb.SearchRequest) -> Filters:
+def _filters(request: pb.SearchRequest | pb.RecordFilter) -> Filters:
     begin, end = _moment(request, "created_from"), _moment(request, "created_before")
     if begin and end and end <= begin:
         raise InvalidArgument.of_field("created_before", "must be after created_from")
@@ -98,10 +103,60 @@ def selection(request: pb.ForgetRequest) -> Selection:
         return Selection(request.namespace, soma=request.soma)
     if chosen == "ids" and request.ids.ids:
         return Selection(request.namespace, ids=tuple(request.ids.ids))
+    if chosen == "filter" and (conditions := _conditions(request.filter)):
+        return Selection(request.namespace, conditions=conditions)
+    if chosen == "whole_namespace" and request.whole_namespace:
+        return Selection(request.namespace)
     raise InvalidArgument(
-        "selector: must name ids or a soma",
-        [Violation("ids", "or soma must be set"), Violation("soma", "or ids must be set")],
+        "selector: must name ids, a soma, a filter with a condition, or the whole namespace",
+        [Violation(name, "or another selector must be set") for name in _SELECTORS],
     )
+
+
+def listed(request: pb.ListRequest) -> Selection:
+    """What to list."""
+    return Selection(request.namespace, conditions=_conditions(request.filter))
+
+
+def _conditions(given: pb.RecordFilter) -> Conditions:
+    if given.level not in pb.Level.values():
+        raise InvalidArgument.of_field("filter.level", "must be LEVEL_SUMMARY or LEVEL_EPISODE")
+    level = Level(given.level) if given.level else None
+    return Conditions(level, tuple(given.somas), _filters(given))
+
+
+def change(request: pb.UpdateRequest) -> Change:
+    """What to change; InvalidArgument where the mask names nothing, or what cannot be changed."""
+    paths = set(request.update_mask.paths)
+    if not paths or not paths <= {"text", "importance", "metadata"}:
+        raise InvalidArgument.of_field("update_mask", "must name text, importance or metadata")
+    return Change(
+        id=request.id,
+        text=request.text if "text" in paths else None,
+        importance=request.importance if "importance" in paths else None,
+        metadata=dict(request.metadata) if "metadata" in paths else None,
+    )
+
+
+def position(page_token: str) -> Position | None:
+    """Where a page begins; InvalidArgument where the token cannot be ours."""
+    if not page_token:
+        return None
+    microseconds, _, row_id = pages.id_of(page_token).partition(".")
+    try:
+        return _EPOCH + timedelta(microseconds=int(microseconds)), row_id
+    except (ValueError, OverflowError):
+        raise InvalidArgument.of_field("page_token", "is not one of ours") from None
+
+
+def list_response(records: Sequence[Record], size: int) -> pb.ListResponse:
+    """A page of at most `size` of the records, which are one more where there are more."""
+    shown, more = pages.fitting([record_message(record) for record in records], size)
+    token = ""
+    if more:
+        last = records[len(shown) - 1]
+        token = f"{(last.created_at - _EPOCH) // timedelta(microseconds=1)}.{last.id}"
+    return pb.ListResponse(records=shown, next_page_token=token)
 
 
 def record_message(record: Record) -> pb.Record:

@@ -61,10 +61,16 @@ class PendingPurges:
         return await self._database.write(note)
 
     async def covers(self, selection: Selection) -> bool:
-        """Whether any of the selected rows still waits for a purge."""
+        """Whether any of the selected rows still waits for a purge.
+
+        Of conditions it is not known which rows they admitted: any row of the namespace counts.
+        """
         if selection.soma is not None:
             query = "SELECT 1 FROM pending_purges WHERE namespace = ? AND soma = ? LIMIT 1"
             return await self._any(query, (selection.namespace, selection.soma))
+        if selection.ids is None:
+            query = "SELECT 1 FROM pending_purges WHERE namespace = ? LIMIT 1"
+            return await self._any(query, (selection.namespace,))
         for start in range(0, len(selection.ids), _CHUNK):
             ids = selection.ids[start : start + _CHUNK]
             marks = ", ".join("?" * len(ids))

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from services.memory.evidence import Judged
-from services.memory.query import Mode, Preferences
+from services.memory.query import Preferences
 from services.memory.records import Record
-from services.memory.scores import share, spread
-from services.memory.store import Candidates, Row, Scores
+from services.memory.scores import Scores, share, spread
+from services.memory.store import Candidates, Row, Scored
 
 
 class Ranked(NamedTuple):
@@ -36,16 +36,33 @@ class Ranking:
         """By all evidence."""
         return self._sorted(rows, judged.score, judged.vector, judged.text, judged.prior)
 
-    def in_mode(self, mode: Mode, found: Candidates) -> list[Ranked]:
-        """By the vector alone, the words alone, or half and half."""
-        vector, text = spread(found.similarities), share(found.text_scores)
-        score = {Mode.FLAT: vector, Mode.KEYWORD: text, Mode.HYBRID: (vector + text) / 2}[mode]
-        return self._sorted(found.rows, score, vector, text, np.zeros_like(score))
+    def by_vector(self, found: Scored) -> list[Ranked]:
+        """By the vector of the whole text alone."""
+        vector = spread(found.scores)
+        return self._sorted(found.records, vector, vector, np.zeros_like(vector))
 
-    def _sorted(self, rows: Sequence[Row | Record], *parts: Scores) -> list[Ranked]:
-        """The highest scores first; `parts` are score, vector, text and prior."""
+    def by_words(self, found: Scored) -> list[Ranked]:
+        """By BM25 of the words alone."""
+        text = share(found.scores)
+        return self._sorted(found.records, text, np.zeros_like(text), text)
+
+    def by_both(self, found: Candidates) -> list[Ranked]:
+        """Half by the vector, half by the words."""
+        vector, text = spread(found.similarities), share(found.text_scores)
+        return self._sorted(found.rows, (vector + text) / 2, vector, text)
+
+    def _sorted(
+        self,
+        rows: Sequence[Row | Record],
+        score: Scores,
+        vector: Scores,
+        text: Scores,
+        prior: Scores | float = 0.0,
+    ) -> list[Ranked]:
+        """The highest scores first."""
         bonus = self._bonus(rows)
-        table = np.stack([parts[0] + bonus, *parts[1:], bonus], axis=1)
+        parts = np.broadcast_arrays(score + bonus, vector, text, prior, bonus)
+        table = np.stack(parts, axis=1)
         order = np.argsort(-table[:, 0], kind="stable")
         return [
             Ranked(rows[place].id, *values)

@@ -96,6 +96,11 @@ def check_batch(drafts: Sequence[Draft]) -> None:
     )
 
 
+def check_changed(draft: Draft) -> None:
+    """Raises InvalidArgument naming every fault of a changed record."""
+    _refuse(Violation(name, fault) for name, fault in _faults(draft))
+
+
 def check_summary(draft: Draft) -> None:
     """Raises InvalidArgument naming every fault of a summary."""
     faults = [] if draft.soma else [("soma", "must not be empty")]

@@ -1,8 +1,9 @@
 """Scores on a common scale."""
 
 import numpy as np
+import numpy.typing as npt
 
-from services.memory.store import Scores
+Scores = npt.NDArray[np.float64]  # one per row
 
 
 def spread(values: Scores) -> Scores:

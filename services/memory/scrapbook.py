@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.memory.batch import Receipt
+from services.memory.change import Change
+from services.memory.consolidation import Consolidated, Consolidator
+from services.memory.forgetter import Forgetter
+from services.memory.library import Library
 from services.memory.pending_purges import PendingPurges
 from services.memory.query import Found, Query
 from services.memory.records import (
@@ -15,11 +19,10 @@ from services.memory.records import (
     check_namespace,
     check_summary,
 )
-from services.memory.search import Searcher
-from services.memory.store import NamespaceCount, Selection, Store, TableStatistics
+from services.memory.store import NamespaceCount, Position, Selection, TableStatistics
 from services.memory.upkeep import Upkeep
 from services.memory.writer import Writer
-from shared.errors import Internal, InvalidArgument
+from shared.errors import Internal, InvalidArgument, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +47,14 @@ class Scrapbook:
     """Keeps records, finds them, forgets them."""
 
     def __init__(
-        self,
-        store: Store,
-        writer: Writer,
-        searcher: Searcher,
-        purges: PendingPurges,
-        upkeep: Upkeep,
+        self, library: Library, writer: Writer, purges: PendingPurges, upkeep: Upkeep
     ) -> None:
-        self._store = store
+        self._library = library
         self._writer = writer
-        self._searcher = searcher
         self._purges = purges
         self._upkeep = upkeep
+        self._forgetter = Forgetter(library, purges)
+        self._consolidator = Consolidator(library, writer, self._forgetter)
 
     async def submit(
         self, request_id: str, namespace: str, drafts: Sequence[Draft]
@@ -71,48 +70,85 @@ class Scrapbook:
         check_summary(draft)
         (summary_id,) = (await (await self._writer.append(request_id, [draft]))).ids
         await self._writer.alone(
-            lambda: self._store.set_parent(draft.namespace, draft.soma, summary_id)
+            lambda: self._library.shelf.store.set_parent(draft.namespace, draft.soma, summary_id)
         )
-        record = (await self._store.fetch([summary_id])).get(summary_id)
-        if record is None:
-            raise Internal("the summary was forgotten while it was made", reason="SUMMARY_GONE")
-        return record
+        return await self._made(summary_id)
 
     async def search(self, query: Query) -> Sequence[Found]:
         """See Searcher.search."""
         check_namespace(query.namespace)
-        return await self._searcher.search(query)
+        async with self._library.reading() as shelf:
+            return await shelf.searcher.search(query)
+
+    async def consolidate(
+        self, request_id: str, namespace: str, soma: str, text: str
+    ) -> tuple[Record, Consolidated]:
+        """See Consolidator.consolidate; the summary too."""
+        check_namespace(namespace)
+        if not soma:
+            raise InvalidArgument.of_field("soma", "must not be empty")
+        done = await self._consolidator.consolidate(request_id, namespace, soma, text)
+        return await self._made(done.summary_id), done
+
+    async def get(self, namespace: str, record_id: str) -> Record:
+        """The record with an id; NotFound where the namespace has none."""
+        check_namespace(namespace)
+        async with self._library.reading() as shelf:
+            record = (await shelf.store.fetch([record_id])).get(record_id)
+        if record is None or record.namespace != namespace:
+            raise NotFound(f"{namespace} has no record {record_id}", reason="RECORD_NOT_FOUND")
+        return record
+
+    async def page(
+        self, selection: Selection, after: Position | None, limit: int
+    ) -> Sequence[Record]:
+        """See Store.page."""
+        check_namespace(selection.namespace)
+        async with self._library.reading() as shelf:
+            return await shelf.store.page(selection, after, limit)
+
+    async def update(self, request_id: str, namespace: str, change: Change) -> Record:
+        """Changes one record; NotFound where there is none, InvalidArgument for its new values."""
+        return await self._writer.alone(lambda: self._update(request_id, namespace, change))
 
     async def forget(self, request_id: str, selection: Selection) -> Forgotten:
         """Makes records invisible at once; their bytes go with the next purge."""
         check_namespace(selection.namespace)
-        if len(selection.ids) > BATCH_LIMIT:
+        if selection.ids is not None and len(selection.ids) > BATCH_LIMIT:
             raise InvalidArgument.of_field("ids", f"must hold at most {BATCH_LIMIT} ids")
-        if selection.soma is None and not selection.ids:
-            raise InvalidArgument.of_field("selector", "must name ids or a soma")
-        count = await self._writer.alone(lambda: self._forget(request_id, selection))
+        count = await self._writer.alone(lambda: self._forgetter.forget(request_id, selection))
         return Forgotten(count, not await self._purges.covers(selection))
 
     async def stats(self, namespace: str) -> Stats:
         """Counts of one namespace, or of all where it is empty."""
-        counts = await self._store.counts()
-        identity = self._store.identity
-        return Stats(
-            [count for count in counts if namespace in ("", count.namespace)],
-            identity.name,
-            identity.dimension,
-            await self._store.statistics(),
-        )
+        async with self._library.reading() as shelf:
+            counts = await shelf.store.counts()
+            identity = shelf.store.identity
+            return Stats(
+                [count for count in counts if namespace in ("", count.namespace)],
+                identity.name,
+                identity.dimension,
+                await shelf.store.statistics(),
+            )
 
     async def optimize(self) -> TableStatistics:
         """Does all upkeep that is due; returns what the table is like then."""
         await self._upkeep.run_once()
-        return await self._store.statistics()
+        async with self._library.reading() as shelf:
+            return await shelf.store.statistics()
 
-    async def _forget(self, request_id: str, selection: Selection) -> int:
-        members = await self._store.members(selection)
-        # Noted first: after a crash between the two, the purge has nothing to do, but misses none.
-        count = await self._purges.begin(request_id, selection.namespace, members)
-        if members:
-            await self._store.forget(selection)
-        return count
+    async def _update(self, request_id: str, namespace: str, change: Change) -> Record:
+        before = await self.get(namespace, change.id)
+        after = change.applied(before)
+        if after != before:
+            await self._forgetter.outdate(request_id, [before])
+            shelf = self._library.shelf
+            await shelf.store.replace([after], await shelf.embedder.embed([after.text]))
+        return after
+
+    async def _made(self, summary_id: str) -> Record:
+        async with self._library.reading() as shelf:
+            record = (await shelf.store.fetch([summary_id])).get(summary_id)
+        if record is None:
+            raise Internal("the summary was forgotten while it was made", reason="SUMMARY_GONE")
+        return record

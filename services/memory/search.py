@@ -1,7 +1,7 @@
 """Finds the records that answer a query: candidates from the store, and what speaks for each."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,13 +12,14 @@ from services.memory.knowledge import Knowledge
 from services.memory.neighbours import Neighbours
 from services.memory.query import Found, Mode, Query
 from services.memory.ranking import Ranked, Ranking
-from services.memory.records import Level
+from services.memory.records import Level, Record
 from services.memory.small_namespaces import Whole
 from services.memory.store import Candidates, Row, Scope, Store
 from services.memory.windows import Windows
 from services.memory.words import without, words_of
 
 _CANDIDATES = 256  # by vector, and again as many by words
+_RERANKED = 128  # the best of them, which are judged with what was said beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,42 +72,46 @@ class Searcher:
             Ranking(query.preferences, datetime.now(UTC)),
         )
         if query.mode is not Mode.HIERARCHICAL:
-            return await self._fetched(await self._in_mode(asked), limit)
+            return await self._in_mode(asked, limit)
         knowledge = self._known()
         if whole := await knowledge.small.of(query.namespace, asked.names):
             judge = evidence.Judge(whole.frequencies, knowledge.lexicon, self._weights)
             ranked = await self._in_thread(lambda: _of_whole(asked, whole, judge))
-            return [Found(whole.records[row.id], *row[1:]) for row in ranked[:limit]]
+            return _found(ranked[:limit], whole.records)
         return await self._fetched(await self._of_candidates(asked, knowledge), limit)
 
     async def _fetched(self, ranked: Sequence[Ranked], limit: int) -> list[Found]:
-        records = await self._store.fetch([row.id for row in ranked[:limit]])
-        return [
-            Found(records[row.id], *row[1:])
-            for row in ranked[:limit]
-            if row.id in records  # else forgotten a moment ago
-        ]
+        first = ranked[:limit]
+        return _found(first, await self._store.fetch([row.id for row in first]))
 
     def _known(self) -> Knowledge:
         if self._knowledge.lexicon.is_full:
             self._knowledge = Knowledge(self._store)
         return self._knowledge
 
-    async def _in_mode(self, asked: _Asked) -> list[Ranked]:
-        query, topic = asked.query, asked.topic
-        vector = None if query.mode is Mode.KEYWORD else await self._vector(topic)
-        words = "" if query.mode is Mode.FLAT else topic
-        mixed = query.mode is Mode.HYBRID or query.preferences
-        limit = _CANDIDATES if mixed else query.checked_limit()
-        found = await self._store.candidates(_scope(query, query.level), vector, words, limit)
-        return asked.ranking.in_mode(query.mode, found)
+    async def _in_mode(self, asked: _Asked, limit: int) -> list[Found]:
+        query, ranking = asked.query, asked.ranking
+        scope = _scope(query, query.level)
+        if query.mode is Mode.HYBRID:
+            vector = await self._vector(asked.topic)
+            both = await self._store.candidates(scope, vector, asked.topic, _CANDIDATES)
+            return await self._fetched(ranking.by_both(both), limit)
+        wanted = _CANDIDATES if query.preferences else limit
+        if query.mode is Mode.FLAT:
+            vector = await self._vector(asked.topic)
+            scored = await self._store.nearest(scope, vector, wanted)
+            ranked = ranking.by_vector(scored)
+        else:
+            scored = await self._store.matching(scope, asked.topic, wanted)
+            ranked = ranking.by_words(scored)
+        return _found(ranked[:limit], {record.id: record for record in scored.records})
 
     async def _of_candidates(self, asked: _Asked, knowledge: Knowledge) -> list[Ranked]:
         query = asked.query
         candidates = await self._candidates(query, asked.topic)
-        own = candidates.of_level(query.level)
-        named = set(own.ids)
-        rows = await self._neighbours.around(query.namespace, own.rows)
+        own = candidates.of_level(query.level).best(_RERANKED)
+        named = {row.id for row in own}
+        rows = await self._neighbours.around(query.namespace, own)
         frequencies = await knowledge.tables.of(query.namespace)
         judge = evidence.Judge(frequencies, knowledge.lexicon, self._weights)
 
@@ -131,7 +136,7 @@ class Searcher:
         return await self._store.candidates(_scope(query, *levels), vector, topic, _CANDIDATES)
 
     async def _vector(self, topic: str) -> Vector:
-        (vector,) = await self._embedder.embed([topic])
+        vector: Vector = (await self._embedder.embed([topic]))[0]
         return vector
 
     async def _in_thread(self, work: Callable[[], list[Ranked]]) -> list[Ranked]:
@@ -151,6 +156,11 @@ def _of_whole(asked: _Asked, whole: Whole, judge: evidence.Judge) -> list[Ranked
     rows = [whole.records[turn.id] for turn in windows.turns]
     ranked = asked.ranking.judged(rows, judge.judge(question, windows, told))
     return [row for row in ranked if asked.query.admits(whole.records[row.id])]
+
+
+def _found(ranked: Sequence[Ranked], records: Mapping[str, Record]) -> list[Found]:
+    """The ranked records, without those that were forgotten a moment ago."""
+    return [Found(records[row.id], *row[1:]) for row in ranked if row.id in records]
 
 
 def _scope(query: Query, *levels: Level) -> Scope:

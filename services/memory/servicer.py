@@ -63,6 +63,49 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
         """Finds records."""
         return messages.search_response(await self._scrapbook.search(messages.query(request)))
 
+    async def Get(self, request: pb.GetRequest, context: Context) -> pb.GetResponse:
+        """Finds one record."""
+        record = await self._scrapbook.get(request.namespace, request.id)
+        return pb.GetResponse(record=messages.record_message(record))
+
+    async def List(self, request: pb.ListRequest, context: Context) -> pb.ListResponse:
+        """Lists records."""
+        size = pages.size_of(request.page_size)
+        after = messages.position(request.page_token)
+        records = await self._scrapbook.page(messages.listed(request), after, size + 1)
+        return messages.list_response(records, size)
+
+    async def Update(self, request: pb.UpdateRequest, context: Context) -> pb.UpdateResponse:
+        """Changes one record."""
+        async with self._ledger.alone(request):
+            first = await self._ledger.replay(request, pb.UpdateResponse)
+            if first is not None:
+                return first
+            request_id = parse_request_id(request.request_id)
+            change = messages.change(request)
+            record = await self._scrapbook.update(request_id, request.namespace, change)
+            answer = pb.UpdateResponse(record=messages.record_message(record))
+            return await self._recorded(request, answer)
+
+    async def Consolidate(
+        self, request: pb.ConsolidateRequest, context: Context
+    ) -> pb.ConsolidateResponse:
+        """Sums one Soma up."""
+        async with self._ledger.alone(request):
+            first = await self._ledger.replay(request, pb.ConsolidateResponse)
+            if first is not None:
+                return first
+            request_id = parse_request_id(request.request_id)
+            record, done = await self._scrapbook.consolidate(
+                request_id, request.namespace, request.soma, request.text
+            )
+            answer = pb.ConsolidateResponse(
+                summary=messages.record_message(record),
+                merged_count=done.merged,
+                replaced_count=done.replaced,
+            )
+            return await self._recorded(request, answer)
+
     async def Forget(self, request: pb.ForgetRequest, context: Context) -> pb.ForgetResponse:
         """Removes records."""
         async with self._ledger.alone(request):

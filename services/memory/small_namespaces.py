@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from services.memory.frequencies import Frequencies, FrequencyTables
 from services.memory.lexicon import Lexicon
 from services.memory.records import Level, Record
-from services.memory.store import Store
+from services.memory.store import Selection, Store
 from services.memory.turns import Analysis
 from services.memory.windows import Windows
 
@@ -48,7 +48,7 @@ class SmallNamespaces:
         kept = self._kept.get(namespace)
         if kept and kept.revision == revision and kept.frequencies is frequencies:
             return kept
-        records = await self._store.every(namespace)
+        records = await self._store.every(Selection(namespace))
         whole = await asyncio.to_thread(self._analysed, revision, frequencies, records, names)
         if sum(len(each.records) for each in self._kept.values()) > _LIMIT:
             self._kept.clear()

@@ -6,13 +6,11 @@ from datetime import datetime
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from services.memory.embedder import EmbedderIdentity, Vector, Vectors
 from services.memory.filters import NO_FILTERS, Filters
 from services.memory.records import Level, Record
-
-Scores = npt.NDArray[np.float64]  # one per row
+from services.memory.scores import Scores, share, spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +28,32 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class Conditions:
+    """What selected records have in common; empty and None mean any."""
+
+    level: Level | None = None
+    somas: tuple[str, ...] = ()
+    filters: Filters = NO_FILTERS
+
+    def __bool__(self) -> bool:
+        return bool(self.level or self.somas or self.filters)
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
-    """Records of one namespace, by ids, or all of one Soma."""
+    """Records of one namespace: by ids, all of one Soma, or all that conditions admit.
+
+    Unlike a search's filters, `conditions` are for records of any level. None means any, so that
+    with None alone it is the whole namespace.
+    """
 
     namespace: str
-    ids: tuple[str, ...] = ()
+    ids: tuple[str, ...] | None = None
     soma: str | None = None
+    conditions: Conditions | None = None
+
+
+Position = tuple[datetime, str]  # when a record was made, and its id
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +92,11 @@ class Candidates:
         """The rows' ids, in their order."""
         return [row.id for row in self.rows]
 
+    def best(self, limit: int) -> list[Row]:
+        """At most so many rows, those with the best half-and-half of both scores."""
+        order = np.argsort(-(spread(self.similarities) + share(self.text_scores)), kind="stable")
+        return [self.rows[place] for place in order[:limit]]
+
     def of_level(self, level: Level) -> "Candidates":
         """The rows of one level."""
         places = [place for place, row in enumerate(self.rows) if row.level is level]
@@ -82,6 +105,14 @@ class Candidates:
             self.similarities[places],
             self.text_scores[places],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Records with a score each: a cosine to a vector, or BM25."""
+
+    records: Sequence[Record]
+    scores: Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +192,13 @@ class Store(Protocol):
         """Puts a Soma's episodes under a summary."""
         ...
 
+    async def replace(self, records: Sequence[Record], vectors: Vectors) -> None:
+        """Puts records in the place of those with their ids, all or none; absent ones stay away.
+
+        What they were before is on the disk until the next purge.
+        """
+        ...
+
     async def forget(self, selection: Selection) -> int:
         """Makes rows invisible; returns how many were there.
 
@@ -180,15 +218,19 @@ class Store(Protocol):
         """Where each of the Somas goes on; Somas without rows are left out."""
         ...
 
-    async def candidates(
-        self, scope: Scope, vector: Vector | None, words: str, limit: int
-    ) -> Candidates:
-        """The `limit` rows nearest to the vector, and the `limit` best by words, together.
+    async def candidates(self, scope: Scope, vector: Vector, words: str, limit: int) -> Candidates:
+        """What `nearest` and `matching` find, together. Rows come once, in no order."""
+        ...
 
-        `vector` has shape (dimension,); without it, or without words, the rows come by the other
-        alone. Rows come once, in no order. In a large namespace a few of the nearest rows may be
-        missed.
+    async def nearest(self, scope: Scope, vector: Vector, limit: int) -> Scored:
+        """The rows nearest to the vector of shape (dimension,), in no order.
+
+        In a large namespace a few of the nearest may be missed.
         """
+        ...
+
+    async def matching(self, scope: Scope, words: str, limit: int) -> Scored:
+        """The rows that match the words best, in no order."""
         ...
 
     async def fetch(self, ids: Sequence[str]) -> Mapping[str, Record]:
@@ -209,8 +251,12 @@ class Store(Protocol):
         """The texts of some episodes, at most `limit`."""
         ...
 
-    async def every(self, namespace: str) -> Sequence[Record]:
-        """All records of a namespace, in no order."""
+    async def every(self, selection: Selection) -> Sequence[Record]:
+        """All selected records, in no order."""
+        ...
+
+    async def page(self, selection: Selection, after: Position | None, limit: int) -> list[Record]:
+        """The selected records by time and then by id, from behind a position, at most `limit`."""
         ...
 
     def revision(self, namespace: str, soma: str | None = None) -> int:

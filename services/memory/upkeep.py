@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from services.memory.library import Library
 from services.memory.pending_purges import PendingPurges
-from services.memory.store import Store
 from services.memory.writer import Writer
 from shared.errors import Aborted
 
@@ -15,17 +15,20 @@ _log = structlog.get_logger()
 
 
 class Upkeep:
-    """Looks after the table every `interval` seconds, if anything was written since."""
+    """Looks after the table every `interval` seconds, if anything was written since.
+
+    Whoever holds `running` has the table to himself and the writer.
+    """
 
     def __init__(
-        self, store: Store, writer: Writer, purges: PendingPurges, interval: float
+        self, library: Library, writer: Writer, purges: PendingPurges, interval: float
     ) -> None:
-        self._store = store
+        self._library = library
         self._writer = writer
         self._purges = purges
         self._interval = interval
         self._seen = -1
-        self._running = asyncio.Lock()
+        self.running = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -44,16 +47,17 @@ class Upkeep:
 
         Waits for a run that is under way. Raises Aborted where others were in the way each time.
         """
-        async with self._running:
+        async with self.running:
+            store = self._library.shelf.store
             mark = await self._purges.last()
             if mark:
-                if await self._writer.alone(self._store.purge):
+                if await self._writer.alone(store.purge):
                     await self._purges.clear(mark)
                 self._seen = self._writer.commits
             elif self._writer.commits != self._seen:
                 self._seen = self._writer.commits
-                await self._beside_or_alone(self._store.optimize)
-            await self._beside_or_alone(self._store.tend_indexes)
+                await self._beside_or_alone(store.optimize)
+            await self._beside_or_alone(store.tend_indexes)
 
     async def _beside_or_alone(self, care: Callable[[], Awaitable[None]]) -> None:
         try:

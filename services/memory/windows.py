@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.memory.lexicon import DIMENSION, Ids, Lexicon, Matrix
-from services.memory.store import Scores
+from services.memory.scores import Scores
 from services.memory.turns import Turn
 
 _REACH = 2

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from services.memory.batch import Batch, Receipt, Row, distinct, placed, receipts, rows_of
-from services.memory.embedder import Embedder
+from services.memory.library import Library
 from services.memory.records import Draft, Record
 from services.memory.store import SomaHead, Store
 from shared.errors import Unavailable
@@ -38,9 +38,8 @@ class Writer:
     a crash.
     """
 
-    def __init__(self, store: Store, embedder: Embedder) -> None:
-        self._store = store
-        self._embedder = embedder
+    def __init__(self, library: Library) -> None:
+        self._library = library
         self._queue: asyncio.Queue[_Pending | _Exclusive | None] = asyncio.Queue(_QUEUE_LIMIT)
         self._task: asyncio.Task[None] | None = None
         self.commits = 0
@@ -102,22 +101,23 @@ class Writer:
         self.commits += 1
 
     async def _commit(self, batches: Sequence[Batch]) -> Sequence[Receipt]:
+        shelf = self._library.shelf
         rows = await asyncio.to_thread(rows_of, batches)  # hashes every text
-        kept = await self._store.kept([row.id for row in rows], [row.content_hash for row in rows])
-        fresh = distinct(rows, kept)
-        records = await self._placed(fresh)
-        vectors = await self._embedder.embed([record.text for record in records])
+        kept = await shelf.store.kept([row.id for row in rows], [row.content_hash for row in rows])
+        records = await _placed(shelf.store, distinct(rows, kept))
+        vectors = await shelf.embedder.embed([record.text for record in records])
         # Also with nothing to append: what was kept already may not be synced yet.
-        await self._store.append(records, vectors)
+        await shelf.store.append(records, vectors)
         return receipts(batches, rows)
 
-    async def _placed(self, rows: Sequence[Row]) -> list[Record]:
-        heads: dict[tuple[str, str], SomaHead] = {}
-        for namespace in {row.draft.namespace for row in rows}:
-            somas = sorted({row.draft.soma for row in rows if row.draft.namespace == namespace})
-            found = await self._store.heads(namespace, somas)
-            heads |= {(namespace, soma): head for soma, head in found.items()}
-        return placed(rows, heads)
+
+async def _placed(store: Store, rows: Sequence[Row]) -> list[Record]:
+    heads: dict[tuple[str, str], SomaHead] = {}
+    for namespace in {row.draft.namespace for row in rows}:
+        somas = sorted({row.draft.soma for row in rows if row.draft.namespace == namespace})
+        found = await store.heads(namespace, somas)
+        heads |= {(namespace, soma): head for soma, head in found.items()}
+    return placed(rows, heads)
 
 
 async def _single(change: Callable[[], Awaitable[T]]) -> list[T]:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.memory.lancedb_store import LancedbStore
+from services.memory.library import Library, Shelf
+from services.memory.search import Searcher
 from services.memory.wordllama_embedder import WordllamaEmbedder
 from services.memory.writer import Writer
 
@@ -25,8 +27,18 @@ async def store(tmp_path: Path, embedder: WordllamaEmbedder) -> AsyncIterator[La
 
 
 @pytest.fixture
-async def writer(store: LancedbStore, embedder: WordllamaEmbedder) -> AsyncIterator[Writer]:
-    writer = Writer(store, embedder)
+def library(store: LancedbStore, embedder: WordllamaEmbedder) -> Iterator[Library]:
+    async def close() -> None:
+        """Its parts are closed by their own fixtures."""
+
+    searcher = Searcher(store, embedder)
+    yield Library(Shelf(store, embedder, searcher, close))
+    searcher.close()
+
+
+@pytest.fixture
+async def writer(library: Library) -> AsyncIterator[Writer]:
+    writer = Writer(library)
     writer.start()
     yield writer
     await writer.close()

@@ -234,11 +234,11 @@ class StoreConformance:
 
     async def test_all_of_a_namespace_and_a_sample_of_it(self, store: Store) -> None:
         rows = await add(store, episode("one"), episode("two"), summary("sum"))
-        every = await store.every("people")
+        every = await store.every(Selection("people"))
         assert {row.id: row for row in every} == {row.id: row for row in rows}
         assert set(await store.sample("people", 9)) == {"one", "two"}
         assert len(await store.sample("people", 1)) == 1
-        assert await store.every("other") == []
+        assert await store.every(Selection("other")) == []
         assert await store.sample("other", 9) == []
 
     async def test_revisions_tell_of_changes_and_of_nothing_else(self, store: Store) -> None:

@@ -68,13 +68,12 @@ async def test_changes_take_their_turn(store, writer: Writer) -> None:
         writer.alone(lambda: store.forget(Selection("people", soma="somas/1")))
     )
     await asyncio.sleep(0)
-    after = await writer.append(_id(), [episode("after")])
+    after = await writer.append(_id(), [episode("parrot")])
     await before
     assert await forgetting == 1
     await after
     scope = Scope("people", (Level.EPISODE,))
-    vector = (await writer._embedder.embed(["x"]))[0]
-    assert len((await store.candidates(scope, vector, "x", 9)).ids) == 1
+    assert len((await store.matching(scope, "parrot", 9)).records) == 1
 
 
 async def test_a_failed_change_reaches_its_caller_and_the_writer_goes_on(
@@ -88,8 +87,8 @@ async def test_a_failed_change_reaches_its_caller_and_the_writer_goes_on(
     assert (await _append(writer, episode("a"))).duplicate_count == 0
 
 
-async def test_what_was_accepted_is_finished_and_then_no_more(store, embedder) -> None:
-    writer = Writer(store, embedder)
+async def test_what_was_accepted_is_finished_and_then_no_more(library) -> None:
+    writer = Writer(library)
     writer.start()
     accepted = await writer.append(_id(), [episode("a")])
     await writer.close()

@@ -50,6 +50,26 @@ class MemoryServiceStub:
                 request_serializer=batos_dot_memory_dot_v1_dot_memory__pb2.SearchRequest.SerializeToString,
                 response_deserializer=batos_dot_memory_dot_v1_dot_memory__pb2.SearchResponse.FromString,
                 _registered_method=True)
+        self.Get = channel.unary_unary(
+                '/batos.memory.v1.MemoryService/Get',
+                request_serializer=batos_dot_memory_dot_v1_dot_memory__pb2.GetRequest.SerializeToString,
+                response_deserializer=batos_dot_memory_dot_v1_dot_memory__pb2.GetResponse.FromString,
+                _registered_method=True)
+        self.List = channel.unary_unary(
+                '/batos.memory.v1.MemoryService/List',
+                request_serializer=batos_dot_memory_dot_v1_dot_memory__pb2.ListRequest.SerializeToString,
+                response_deserializer=batos_dot_memory_dot_v1_dot_memory__pb2.ListResponse.FromString,
+                _registered_method=True)
+        self.Update = channel.unary_unary(
+                '/batos.memory.v1.MemoryService/Update',
+                request_serializer=batos_dot_memory_dot_v1_dot_memory__pb2.UpdateRequest.SerializeToString,
+                response_deserializer=batos_dot_memory_dot_v1_dot_memory__pb2.UpdateResponse.FromString,
+                _registered_method=True)
+        self.Consolidate = channel.unary_unary(
+                '/batos.memory.v1.MemoryService/Consolidate',
+                request_serializer=batos_dot_memory_dot_v1_dot_memory__pb2.ConsolidateRequest.SerializeToString,
+                response_deserializer=batos_dot_memory_dot_v1_dot_memory__pb2.ConsolidateResponse.FromString,
+                _registered_method=True)
         self.Forget = channel.unary_unary(
                 '/batos.memory.v1.MemoryService/Forget',
                 request_serializer=batos_dot_memory_dot_v1_dot_memory__pb2.ForgetRequest.SerializeToString,
@@ -88,6 +108,36 @@ class MemoryServiceServicer:
 
     def Search(self, request, context):
         """Finds the records that answer a query, best first. The query is data, never syntax.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Get(self, request, context):
+        """One record by its id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def List(self, request, context):
+        """Records by time and then by id, the oldest first, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Update(self, request, context):
+        """Changes one record in place; its id, Soma, speaker, time and place stay.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Consolidate(self, request, context):
+        """Keeps a summary of one Soma in the place of the one before, and merges what was said again:
+        episodes of one speaker with the same four or more words that say something, whatever their
+        case and punctuation. What differs in a name, a number or a "not" is kept, with its time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -132,6 +182,26 @@ def add_MemoryServiceServicer_to_server(servicer, server):
                     servicer.Search,
                     request_deserializer=batos_dot_memory_dot_v1_dot_memory__pb2.SearchRequest.FromString,
                     response_serializer=batos_dot_memory_dot_v1_dot_memory__pb2.SearchResponse.SerializeToString,
+            ),
+            'Get': grpc.unary_unary_rpc_method_handler(
+                    servicer.Get,
+                    request_deserializer=batos_dot_memory_dot_v1_dot_memory__pb2.GetRequest.FromString,
+                    response_serializer=batos_dot_memory_dot_v1_dot_memory__pb2.GetResponse.SerializeToString,
+            ),
+            'List': grpc.unary_unary_rpc_method_handler(
+                    servicer.List,
+                    request_deserializer=batos_dot_memory_dot_v1_dot_memory__pb2.ListRequest.FromString,
+                    response_serializer=batos_dot_memory_dot_v1_dot_memory__pb2.ListResponse.SerializeToString,
+            ),
+            'Update': grpc.unary_unary_rpc_method_handler(
+                    servicer.Update,
+                    request_deserializer=batos_dot_memory_dot_v1_dot_memory__pb2.UpdateRequest.FromString,
+                    response_serializer=batos_dot_memory_dot_v1_dot_memory__pb2.UpdateResponse.SerializeToString,
+            ),
+            'Consolidate': grpc.unary_unary_rpc_method_handler(
+                    servicer.Consolidate,
+                    request_deserializer=batos_dot_memory_dot_v1_dot_memory__pb2.ConsolidateRequest.FromString,
+                    response_serializer=batos_dot_memory_dot_v1_dot_memory__pb2.ConsolidateResponse.SerializeToString,
             ),
             'Forget': grpc.unary_unary_rpc_method_handler(
                     servicer.Forget,
@@ -231,6 +301,114 @@ class MemoryService:
             '/batos.memory.v1.MemoryService/Search',
             batos_dot_memory_dot_v1_dot_memory__pb2.SearchRequest.SerializeToString,
             batos_dot_memory_dot_v1_dot_memory__pb2.SearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Get(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batos.memory.v1.MemoryService/Get',
+            batos_dot_memory_dot_v1_dot_memory__pb2.GetRequest.SerializeToString,
+            batos_dot_memory_dot_v1_dot_memory__pb2.GetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def List(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batos.memory.v1.MemoryService/List',
+            batos_dot_memory_dot_v1_dot_memory__pb2.ListRequest.SerializeToString,
+            batos_dot_memory_dot_v1_dot_memory__pb2.ListResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Update(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batos.memory.v1.MemoryService/Update',
+            batos_dot_memory_dot_v1_dot_memory__pb2.UpdateRequest.SerializeToString,
+            batos_dot_memory_dot_v1_dot_memory__pb2.UpdateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Consolidate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batos.memory.v1.MemoryService/Consolidate',
+            batos_dot_memory_dot_v1_dot_memory__pb2.ConsolidateRequest.SerializeToString,
+            batos_dot_memory_dot_v1_dot_memory__pb2.ConsolidateResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,17 @@ class MemoryServiceStub:
     """
     Search: _grpc.UnaryUnaryMultiCallable[_memory_pb2.SearchRequest, _memory_pb2.SearchResponse]
     """Finds the records that answer a query, best first. The query is data, never syntax."""
+    Get: _grpc.UnaryUnaryMultiCallable[_memory_pb2.GetRequest, _memory_pb2.GetResponse]
+    """One record by its id."""
+    List: _grpc.UnaryUnaryMultiCallable[_memory_pb2.ListRequest, _memory_pb2.ListResponse]
+    """Records by time and then by id, the oldest first, page by page."""
+    Update: _grpc.UnaryUnaryMultiCallable[_memory_pb2.UpdateRequest, _memory_pb2.UpdateResponse]
+    """Changes one record in place; its id, Soma, speaker, time and place stay."""
+    Consolidate: _grpc.UnaryUnaryMultiCallable[_memory_pb2.ConsolidateRequest, _memory_pb2.ConsolidateResponse]
+    """Keeps a summary of one Soma in the place of the one before, and merges what was said again:
+    episodes of one speaker with the same four or more words that say something, whatever their
+    case and punctuation. What differs in a name, a number or a "not" is kept, with its time.
+    """
     Forget: _grpc.UnaryUnaryMultiCallable[_memory_pb2.ForgetRequest, _memory_pb2.ForgetResponse]
     """Removes records for good."""
     Optimize: _grpc.UnaryUnaryMultiCallable[_memory_pb2.OptimizeRequest, _memory_pb2.OptimizeResponse]
@@ -63,6 +74,17 @@ class MemoryServiceAsyncStub(MemoryServiceStub):
     """
     Search: _aio.UnaryUnaryMultiCallable[_memory_pb2.SearchRequest, _memory_pb2.SearchResponse]  # type: ignore[assignment]
     """Finds the records that answer a query, best first. The query is data, never syntax."""
+    Get: _aio.UnaryUnaryMultiCallable[_memory_pb2.GetRequest, _memory_pb2.GetResponse]  # type: ignore[assignment]
+    """One record by its id."""
+    List: _aio.UnaryUnaryMultiCallable[_memory_pb2.ListRequest, _memory_pb2.ListResponse]  # type: ignore[assignment]
+    """Records by time and then by id, the oldest first, page by page."""
+    Update: _aio.UnaryUnaryMultiCallable[_memory_pb2.UpdateRequest, _memory_pb2.UpdateResponse]  # type: ignore[assignment]
+    """Changes one record in place; its id, Soma, speaker, time and place stay."""
+    Consolidate: _aio.UnaryUnaryMultiCallable[_memory_pb2.ConsolidateRequest, _memory_pb2.ConsolidateResponse]  # type: ignore[assignment]
+    """Keeps a summary of one Soma in the place of the one before, and merges what was said again:
+    episodes of one speaker with the same four or more words that say something, whatever their
+    case and punctuation. What differs in a name, a number or a "not" is kept, with its time.
+    """
     Forget: _aio.UnaryUnaryMultiCallable[_memory_pb2.ForgetRequest, _memory_pb2.ForgetResponse]  # type: ignore[assignment]
     """Removes records for good."""
     Optimize: _aio.UnaryUnaryMultiCallable[_memory_pb2.OptimizeRequest, _memory_pb2.OptimizeResponse]  # type: ignore[assignment]
@@ -100,6 +122,41 @@ class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_memory_pb2.SearchResponse, _abc.Awaitable[_memory_pb2.SearchResponse]]:
         """Finds the records that answer a query, best first. The query is data, never syntax."""
+
+    @_abc_1.abstractmethod
+    def Get(
+        self,
+        request: _memory_pb2.GetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_memory_pb2.GetResponse, _abc.Awaitable[_memory_pb2.GetResponse]]:
+        """One record by its id."""
+
+    @_abc_1.abstractmethod
+    def List(
+        self,
+        request: _memory_pb2.ListRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_memory_pb2.ListResponse, _abc.Awaitable[_memory_pb2.ListResponse]]:
+        """Records by time and then by id, the oldest first, page by page."""
+
+    @_abc_1.abstractmethod
+    def Update(
+        self,
+        request: _memory_pb2.UpdateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_memory_pb2.UpdateResponse, _abc.Awaitable[_memory_pb2.UpdateResponse]]:
+        """Changes one record in place; its id, Soma, speaker, time and place stay."""
+
+    @_abc_1.abstractmethod
+    def Consolidate(
+        self,
+        request: _memory_pb2.ConsolidateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_memory_pb2.ConsolidateResponse, _abc.Awaitable[_memory_pb2.ConsolidateResponse]]:
+        """Keeps a summary of one Soma in the place of the one before, and merges what was said again:
+        episodes of one speaker with the same four or more words that say something, whatever their
+        case and punctuation. What differs in a name, a number or a "not" is kept, with its time.
+        """
 
     @_abc_1.abstractmethod
     def Forget(
