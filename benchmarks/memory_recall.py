@@ -4,10 +4,11 @@ Usage: python -m benchmarks.memory_recall --data CONVERSATIONS.json
 
 The file has the shape of LoCoMo (Maharana et al., ACL 2024): a list of conversations with
 `conversation.session_N` (turns with `speaker`, `dia_id`, `text`), and `qa` with `question`,
-`evidence` and `category`. Each session is a Soma; each conversation gets a namespace of its own,
-and then all of them share one (`pooled`). Recall@k is the share of a question's evidence among the
-first k hits, averaged over the questions of categories 1 to 4; nDCG@10 takes all evidence for
-equally relevant. It asks a Memory of its own, through gRPC, one question at a time.
+`evidence` and `category`. Each session is a Soma with a summary that `Consolidate` makes; each
+conversation gets a namespace of its own, and then all of them share one (`pooled`). Recall@k is the
+share of a question's evidence among the first k hits, averaged over the questions of categories 1
+to 4; nDCG@10 takes all evidence for equally relevant. It asks a Memory of its own, through gRPC,
+one question at a time.
 """
 
 from __future__ import annotations
@@ -103,6 +104,14 @@ async def ingest(
             )
 
     ids = [row_id async for answer in stub.CreateEpisodes(batches()) for row_id in answer.ids]
+    for session, _, _ in sessions(conversation):
+        await stub.Consolidate(
+            pb.ConsolidateRequest(
+                request_id=str(uuid.uuid4()),
+                namespace=namespace,
+                soma=f"somas/{number}-{session}",
+            )
+        )
     return dict(zip(ids, turns, strict=True))
 
 

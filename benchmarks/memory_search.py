@@ -36,7 +36,7 @@ from rich.table import Table
 from benchmarks.memory_texts import Texts
 from deploy.local import LocalStack
 from services.memory.lance_rows import RECORD_COLUMNS
-from services.memory.lance_search import PROBES, REFINE
+from services.memory.lance_search import PROBES, refine
 from services.memory.wordllama_embedder import WordllamaEmbedder
 from shared.channel import open_channel
 
@@ -115,7 +115,7 @@ def raw_search(table: Any, vector: Vectors, *, exact: bool) -> Awaitable[Any]:
     if exact:
         query = query.distance_type("dot").bypass_vector_index()
     else:
-        query = query.distance_type("cosine").nprobes(PROBES).refine_factor(REFINE)
+        query = query.distance_type("cosine").nprobes(PROBES).refine_factor(refine(BEST))
     query = query.where(col("namespace") == lit(NAMESPACE)).select([*RECORD_COLUMNS, "_distance"])
     found: Awaitable[Any] = query.limit(BEST).to_arrow()
     return found

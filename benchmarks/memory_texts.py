@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import wordllama
 
-_TOPICS = 5_000
+_TOPICS = 2_000
 _TOPIC_WORDS = 25
 _OWN, _COMMON = 8, 4
 

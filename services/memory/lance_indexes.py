@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from lancedb.index import FTS, Bitmap, BTree, IvfPq
+from lancedb.index import FTS, Bitmap, BTree, IvfRq
 
 from services.memory.lance_table import LanceTable
 from services.memory.store import IndexStatistics
@@ -19,16 +19,17 @@ _SCALAR = {
     "parent_id": BTree(),
 }
 _VECTOR = "vector"
-_PARTITION_ROWS = 1_000
+# What Lance's own statistics call what its list of indexes calls otherwise.
+_KINDS = {"IvfRq": "IVF_RQ", "BTree": "BTREE", "Bitmap": "BITMAP"}
+_PARTITION_ROWS = 4_000
 _GROWTH = 4  # so many times more rows ask for as many times more partitions
 
 
 class LanceIndexes:
     """Looks after the indexes. The vector index is named after the partitions that it has."""
 
-    def __init__(self, table: LanceTable, dimension: int) -> None:
+    def __init__(self, table: LanceTable) -> None:
         self._table = table
-        self._dimension = dimension
         self.partitions = 0  # of the vector index; 0 while there is none
 
     async def prepare(self) -> None:
@@ -50,11 +51,7 @@ class LanceIndexes:
         await self._drop_replaced()
 
     async def _make(self, partitions: int) -> None:
-        config = IvfPq(
-            distance_type="cosine",
-            num_partitions=partitions,
-            num_sub_vectors=_sub_vectors(self._dimension),
-        )
+        config = IvfRq(distance_type="cosine", num_partitions=partitions)
         await self._table.commit(
             lambda: self._table.raw.create_index(_VECTOR, config=config, name=_name(partitions))
         )
@@ -70,7 +67,7 @@ class LanceIndexes:
         found = [
             IndexStatistics(
                 column=index.columns[0],
-                kind=index.index_type,
+                kind=_KINDS.get(index.index_type, index.index_type),
                 indexed_rows=index.num_indexed_rows or 0,
                 unindexed_rows=index.num_unindexed_rows or 0,
                 disk_bytes=index.size_bytes or 0,
@@ -87,8 +84,3 @@ def _name(partitions: int) -> str:
 def _partitions_of(name: str) -> int:
     prefix, _, number = name.rpartition("_")
     return int(number) if prefix == _VECTOR and number.isdigit() else 0
-
-
-def _sub_vectors(dimension: int) -> int:
-    """Eight numbers to a code, where the dimension can be divided so."""
-    return next(dimension // size for size in (8, 4, 2, 1) if dimension % size == 0)

@@ -16,8 +16,15 @@ from services.memory.store import Candidates, Scope, Scored
 from services.memory.tally import Tally
 from services.memory.words import indexable
 
-PROBES = 20
-REFINE = 5
+PROBES = 64  # partitions that are looked into
+
+# Vectors that are compared themselves, not by their codes, to find the nearest.
+_REFINE, _REFINED = 10, 512
+
+
+def refine(limit: int) -> int:
+    """How many times more vectors than are asked for are compared themselves."""
+    return max(1, min(_REFINE, _REFINED // limit))
 
 
 class LanceSearch:
@@ -55,7 +62,7 @@ class LanceSearch:
         if self._is_exact(scope):
             query = query.distance_type("dot").bypass_vector_index()
         else:
-            query = query.distance_type("cosine").nprobes(PROBES).refine_factor(REFINE)
+            query = query.distance_type("cosine").nprobes(PROBES).refine_factor(refine(limit))
         return await self._first(query, scope, [*columns, "_distance"], limit)
 
     async def _matching(

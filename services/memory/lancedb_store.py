@@ -42,7 +42,7 @@ class LancedbStore:
         self._table = table
         self._identity = identity
         self._tally = Tally()
-        self._indexes = LanceIndexes(table, identity.dimension)
+        self._indexes = LanceIndexes(table)
         self._search = LanceSearch(table, self._indexes, self._tally)
 
     @classmethod
@@ -184,7 +184,9 @@ class LancedbStore:
         if after:
             where = where & lance_filters.behind(after)
         query = self._table.raw.query().where(where).select(lance_rows.RECORD_COLUMNS)
-        query = query.order_by([ColumnOrdering(column_name=name) for name in _ORDER]).limit(limit)
+        order = [ColumnOrdering(column_name=name) for name in _ORDER]
+        # Without the row ids some plans of Lance 0.40 miss the column that they join on.
+        query = query.order_by(order).limit(limit).with_row_id()
         return lance_rows.to_records(await self._table.read(query.to_arrow))
 
     def revision(self, namespace: str, soma: str | None = None) -> int:

@@ -144,6 +144,8 @@ def position(page_token: str) -> Position | None:
         return None
     microseconds, _, row_id = pages.id_of(page_token).partition(".")
     try:
+        if not row_id:
+            raise ValueError
         return _EPOCH + timedelta(microseconds=int(microseconds)), row_id
     except (ValueError, OverflowError):
         raise InvalidArgument.of_field("page_token", "is not one of ours") from None

@@ -134,7 +134,7 @@ class NamespaceCount:
 
 @dataclass(frozen=True, slots=True)
 class IndexStatistics:
-    """One index: the kind is the store's own word for it, such as IVF_PQ."""
+    """One index: the kind is the store's own word for it, such as IVF_RQ."""
 
     column: str
     kind: str
