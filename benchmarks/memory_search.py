@@ -133,7 +133,7 @@ async def measure(
     """Recall and latency of all questions."""
     embedder = WordllamaEmbedder()
     vectors = await embedder.embed(texts)
-    embedder.close()
+    await embedder.close()
     truth = await nearest(table, vectors, progress)
     stats = (await stub.GetStats(pb.GetStatsRequest())).table
     indexes = {index.column: index.kind for index in stats.indexes}

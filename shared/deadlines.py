@@ -19,6 +19,8 @@ _SECONDS = {
     "/batos.supervisor.v1.SupervisorService/AcquireGpuLease": 180.0,
     "/batos.supervisor.v1.SupervisorService/ReportModelSwap": 180.0,
     "/batos.memory.v1.MemoryService/CreateEpisodes": 600.0,
+    # A day: a million records through a model on a GPU.
+    "/batos.memory.v1.MemoryService/Reembed": 86_400.0,
     # Training a vector index over a million rows takes minutes.
     "/batos.memory.v1.MemoryService/Optimize": 3600.0,
     "/batos.toolforge.v1.ToolForgeService/ExportTrajectories": 300.0,

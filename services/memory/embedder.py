@@ -27,6 +27,10 @@ class Embedder(Protocol):
         """Who makes the vectors; stored with the table."""
         ...
 
+    async def close(self) -> None:
+        """Lets go of the model, after what is under way."""
+        ...
+
     async def embed(self, texts: Sequence[str]) -> Vectors:
         """Vectors of shape (len(texts), dimension), float32, each of length 1 or all zeros.
 

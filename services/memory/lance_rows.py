@@ -1,5 +1,6 @@
 """Records as rows of a Lance table, and back."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import fields
@@ -95,6 +96,15 @@ def to_rows(rows: pa.Table) -> list[Row]:
     """Rows with LIGHT_COLUMNS, and perhaps more, as much of them as judging takes."""
     every = map(_fields_of, rows["body"].to_pylist())
     return [Row(**{name: values[name] for name in _JUDGED}) for values in every]
+
+
+def fingerprints(rows: pa.RecordBatch) -> dict[str, bytes]:
+    """By id a digest of rows with `id` and RECORD_COLUMNS."""
+    columns = (rows[name].to_pylist() for name in ("id", *RECORD_COLUMNS))
+    return {
+        row_id: hashlib.blake2b(f"{parent}\n{body}".encode(), digest_size=8).digest()
+        for row_id, body, parent in zip(*columns, strict=True)
+    }
 
 
 def _body(record: Record) -> str:

@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import lancedb
 from lancedb.expr import col, lit
 from lancedb.query import ColumnOrdering
 
-from services.memory import lance_answers, lance_filters, lance_purge, lance_rows
+from services.memory import lance_answers, lance_catalog, lance_filters, lance_purge, lance_rows
 from services.memory.embedder import EmbedderIdentity, Vector, Vectors
 from services.memory.lance_indexes import LanceIndexes
 from services.memory.lance_search import LanceSearch
@@ -27,11 +26,8 @@ from services.memory.store import (
     SomaHead,
     TableStatistics,
 )
-from services.memory.synced_tree import SyncedTree
 from services.memory.tally import Tally
-from shared.errors import FailedPrecondition
 
-_TABLE = "records"
 _ORDER = ("created_at", "id")
 
 
@@ -46,18 +42,11 @@ class LancedbStore:
         self._search = LanceSearch(table, self._indexes, self._tally)
 
     @classmethod
-    async def open(cls, directory: Path, identity: EmbedderIdentity) -> "LancedbStore":
-        """Opens the table in a directory, or makes it.
-
-        Raises FailedPrecondition (EMBEDDER_MISMATCH) where another embedder made its vectors.
-        """
-        database = await lancedb.connect_async(directory)
-        if _TABLE in (await database.list_tables()).tables:
-            raw = await database.open_table(_TABLE)
-            _check(lance_rows.identity_of(await raw.schema()), identity)
-        else:
-            raw = await database.create_table(_TABLE, schema=lance_rows.schema(identity))
-        store = cls(LanceTable(raw, SyncedTree(directory / f"{_TABLE}.lance")), identity)
+    async def open(
+        cls, directory: Path, identity: EmbedderIdentity, table: str = "records"
+    ) -> "LancedbStore":
+        """Opens a table in a directory, or makes it. See lance_catalog.open_table for errors."""
+        store = cls(await lance_catalog.open_table(directory, table, identity), identity)
         await store._prepare()
         return store
 
@@ -106,6 +95,19 @@ class LancedbStore:
         """See Store.members."""
         rows = await self._table.rows(lance_filters.selected(selection), ["id", "soma"])
         return list(zip(rows["id"].to_pylist(), rows["soma"].to_pylist(), strict=True))
+
+    async def fingerprints(self) -> Mapping[str, bytes]:
+        """See Store.fingerprints."""
+        query = self._table.raw.query().select(["id", *lance_rows.RECORD_COLUMNS])
+        found: dict[str, bytes] = {}
+        async for batch in await self._table.read(query.to_batches):
+            found |= await asyncio.to_thread(lance_rows.fingerprints, batch)
+        return found
+
+    async def discard(self, ids: Sequence[str]) -> None:
+        """See Store.discard."""
+        where = col("id").isin(list(ids))
+        await self._table.commit(lambda: self._table.raw.delete(where))
 
     async def kept(self, ids: Sequence[str], hashes: Sequence[str]) -> Kept:
         """See Store.kept."""
@@ -253,14 +255,3 @@ class LancedbStore:
         )
         for row in distinct:
             self._tally.count(row["namespace"], row["speaker"], row["count_all"])
-
-
-def _check(stored: EmbedderIdentity, wanted: EmbedderIdentity) -> None:
-    if stored != wanted:
-        raise FailedPrecondition(
-            f"the memories were embedded by {stored.name} ({stored.dimension} dimensions) and "
-            f"cannot be searched with {wanted.name} ({wanted.dimension}); set the embedder back, "
-            "or use another data directory",
-            reason="EMBEDDER_MISMATCH",
-            metadata={"stored": stored.name, "wanted": wanted.name},
-        )

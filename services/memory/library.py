@@ -23,7 +23,9 @@ class Shelf:
 
 
 class Library:
-    """Holds the shelf in use. Changes are made to `shelf` in the writer's turn; reads say so."""
+    """Holds the shelf in use. In the writer's turn `shelf` is changed, also for another; reads say
+    so by `reading`.
+    """
 
     def __init__(self, shelf: Shelf) -> None:
         self.shelf = shelf
@@ -44,9 +46,8 @@ class Library:
             if not shelf.readers:
                 shelf.unread.set()
 
-    async def replace(self, shelf: Shelf) -> None:
-        """Uses another shelf from now on; returns once nobody reads the old one, and closes it."""
-        old, self.shelf = self.shelf, shelf
+    async def retire(self, old: Shelf) -> None:
+        """Closes a shelf that was in use, once nobody reads it."""
         while old.readers:
             old.unread.clear()
             await old.unread.wait()

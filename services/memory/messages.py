@@ -11,6 +11,7 @@ from services.memory.change import Change
 from services.memory.filters import SPEAKER_LIMIT, Filters
 from services.memory.query import DEFAULT_HALF_LIFE, Found, Mode, Preferences, Query
 from services.memory.records import LABEL_LIMIT, Draft, Level, Record
+from services.memory.reembedding import Progress
 from services.memory.scrapbook import Stats
 from services.memory.store import Conditions, Position, Selection, TableStatistics
 from shared import pages
@@ -229,6 +230,16 @@ def table_message(table: TableStatistics) -> pb.TableStats:
         fragment_count=table.fragments,
         disk_bytes=table.disk_bytes,
         indexes=indexes,
+    )
+
+
+def progress_message(progress: Progress) -> pb.ReembedResponse:
+    """How far a migration is, for the wire."""
+    return pb.ReembedResponse(
+        done_count=progress.done,
+        total_count=progress.total,
+        embedder=progress.embedder,
+        finished=progress.finished,
     )
 
 

@@ -11,6 +11,7 @@ from batos.memory.v1 import memory_pb2_grpc
 from google.protobuf.message import Message
 
 from services.memory import messages
+from services.memory.reembedding import Reembedder
 from services.memory.scrapbook import Scrapbook
 from shared import pages
 from shared.ledger import Ledger
@@ -28,8 +29,9 @@ _PIPELINE = 8
 class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
     """See memory.proto."""
 
-    def __init__(self, scrapbook: Scrapbook, database: Database) -> None:
+    def __init__(self, scrapbook: Scrapbook, reembedder: Reembedder, database: Database) -> None:
         self._scrapbook = scrapbook
+        self._reembedder = reembedder
         self._ledger = Ledger(database)
         self._batches: set[asyncio.Task[pb.CreateEpisodesResponse]] = set()
 
@@ -120,6 +122,13 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
     async def Optimize(self, request: pb.OptimizeRequest, context: Context) -> pb.OptimizeResponse:
         """Does the upkeep that is due."""
         return pb.OptimizeResponse(table=messages.table_message(await self._scrapbook.optimize()))
+
+    async def Reembed(
+        self, request: pb.ReembedRequest, context: Context
+    ) -> AsyncIterator[pb.ReembedResponse]:
+        """Moves to another embedder."""
+        async for progress in self._reembedder.run(request.embedder):
+            yield messages.progress_message(progress)
 
     async def GetStats(self, request: pb.GetStatsRequest, context: Context) -> pb.GetStatsResponse:
         """Counts what is kept; the token is the last namespace."""

@@ -210,6 +210,14 @@ class Store(Protocol):
         """The selected rows that are there, each as (id, soma)."""
         ...
 
+    async def fingerprints(self) -> Mapping[str, bytes]:
+        """Of every row's id a digest of all that is kept of it, except its vector."""
+        ...
+
+    async def discard(self, ids: Sequence[str]) -> None:
+        """Removes rows of any namespace; others do not change."""
+        ...
+
     async def kept(self, ids: Sequence[str], hashes: Sequence[str]) -> Kept:
         """Looks ids and content hashes up."""
         ...

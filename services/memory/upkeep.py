@@ -21,11 +21,17 @@ class Upkeep:
     """
 
     def __init__(
-        self, library: Library, writer: Writer, purges: PendingPurges, interval: float
+        self,
+        library: Library,
+        writer: Writer,
+        purges: PendingPurges,
+        drop_unfinished: Callable[[], Awaitable[None]],
+        interval: float,
     ) -> None:
         self._library = library
         self._writer = writer
         self._purges = purges
+        self._drop_unfinished = drop_unfinished
         self._interval = interval
         self._seen = -1
         self.running = asyncio.Lock()
@@ -51,6 +57,8 @@ class Upkeep:
             store = self._library.shelf.store
             mark = await self._purges.last()
             if mark:
+                # Forgotten rows may be in the table of a migration that broke off, too.
+                await self._drop_unfinished()
                 if await self._writer.alone(store.purge):
                     await self._purges.clear(mark)
                 self._seen = self._writer.commits

@@ -47,9 +47,9 @@ class WordllamaEmbedder:
             self._thread, self._embed, list(texts)
         )
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Ends the thread after what is under way."""
-        self._thread.shutdown()
+        await asyncio.to_thread(self._thread.shutdown)
 
     def _embed(self, texts: list[str]) -> Vectors:
         vectors = np.zeros((len(texts), self._identity.dimension), dtype=np.float32)

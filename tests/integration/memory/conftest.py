@@ -7,6 +7,9 @@ from batos.memory.v1.memory_pb2_grpc import MemoryServiceStub
 
 from shared.channel import open_channel
 from tests.integration.memory.memory_process import MemoryProcess
+from tests.integration.supervisor.peers import model_server, models
+
+__all__ = ["model_server", "models"]
 
 
 @pytest.fixture(scope="module")

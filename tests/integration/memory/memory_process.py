@@ -43,6 +43,7 @@ class MemoryProcess:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.data_dir = data_dir
         self.lines: list[str] = []
         self._addresses: queue.Queue[str] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)

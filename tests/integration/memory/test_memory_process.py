@@ -57,15 +57,16 @@ def test_a_second_process_on_the_same_directory_is_refused(memory) -> None:
 
 def test_another_embedder_is_refused_with_both_names(tmp_path: Path) -> None:
     assert MemoryProcess(tmp_path).stop() == 0
-    said = _fails(tmp_path, BATOS_MEMORY_EMBEDDER_DIMENSION="64")
+    said = _fails(tmp_path, BATOS_MEMORY_EMBEDDER="wordllama-64")
     assert "EMBEDDER_MISMATCH" in said
     assert "wordllama-256" in said
     assert "wordllama-64" in said
 
 
 def test_every_faulty_setting_is_named(tmp_path: Path) -> None:
-    said = _fails(tmp_path, BATOS_MEMORY_EMBEDDER_DIMENSION="7", BATOS_MEMORY_UPKEEP_SECONDS="-1")
-    assert "BATOS_MEMORY_EMBEDDER_DIMENSION" in said
+    said = _fails(tmp_path, BATOS_MEMORY_EMBEDDER="wordllama-7", BATOS_MEMORY_UPKEEP_SECONDS="-1")
+    assert "BATOS_MEMORY_EMBEDDER" in said
+    assert "ollama/<model>" in said
     assert "BATOS_MEMORY_UPKEEP_SECONDS" in said
 
 

@@ -1,5 +1,6 @@
 """Real parts for Memory's tests: the embedder once, a fresh store per test."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from services.memory.writer import Writer
 def embedder() -> Iterator[WordllamaEmbedder]:
     embedder = WordllamaEmbedder()
     yield embedder
-    embedder.close()
+    asyncio.run(embedder.close())
 
 
 @pytest.fixture

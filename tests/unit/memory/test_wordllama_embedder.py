@@ -13,11 +13,16 @@ class TestTruncatedWordllamaEmbedder(EmbedderConformance):
     """The built-in embedder at a shorter length."""
 
     @pytest.fixture
-    def embedder(self):
+    async def embedder(self):
         embedder = WordllamaEmbedder(64)
         yield embedder
-        embedder.close()
+        await embedder.close()
 
 
 def test_lengths_are_told_apart(embedder: WordllamaEmbedder) -> None:
     assert embedder.identity == EmbedderIdentity("wordllama-256", 256)
+
+
+async def test_meaning_is_near_meaning(embedder: WordllamaEmbedder) -> None:
+    dog, puppy, taxes = await embedder.embed(["a dog", "my puppy", "income tax law"])
+    assert dog @ puppy > dog @ taxes + 0.1

@@ -1194,7 +1194,7 @@ class IndexStats(_message.Message):
     column: _builtins.str
     """What it is over: "words" for the full text, "vector" for the vectors."""
     kind: _builtins.str
-    """Lance's word for its kind: IVF_PQ, FTS, BTREE, BITMAP. Without an entry for "vector", vectors
+    """Lance's word for its kind: IVF_RQ, FTS, BTREE, BITMAP. Without an entry for "vector", vectors
     are searched exactly.
     """
     indexed_row_count: _builtins.int
@@ -1219,6 +1219,65 @@ class IndexStats(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___IndexStats: _TypeAlias = IndexStats  # noqa: Y015
+
+@_typing.final
+class ReembedRequest(_message.Message):
+    """Asks for another embedder."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EMBEDDER_FIELD_NUMBER: _builtins.int
+    embedder: _builtins.str
+    """"wordllama-256", "wordllama-128", "wordllama-64", or "ollama/" and the name of a model there.
+    Where the service is set to a certain embedder, set it to this one, or to none, before its next
+    start.
+    """
+    def __init__(
+        self,
+        *,
+        embedder: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedder", b"embedder"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReembedRequest: _TypeAlias = ReembedRequest  # noqa: Y015
+
+@_typing.final
+class ReembedResponse(_message.Message):
+    """How far it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DONE_COUNT_FIELD_NUMBER: _builtins.int
+    TOTAL_COUNT_FIELD_NUMBER: _builtins.int
+    EMBEDDER_FIELD_NUMBER: _builtins.int
+    FINISHED_FIELD_NUMBER: _builtins.int
+    done_count: _builtins.int
+    """Records that have their new vector."""
+    total_count: _builtins.int
+    """All records."""
+    embedder: _builtins.str
+    """Who makes the new vectors; an Ollama model with the first digits of its digest."""
+    finished: _builtins.bool
+    """True in the last response: the new vectors are in use."""
+    def __init__(
+        self,
+        *,
+        done_count: _builtins.int = ...,
+        total_count: _builtins.int = ...,
+        embedder: _builtins.str = ...,
+        finished: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done_count", b"done_count", "embedder", b"embedder", "finished", b"finished", "total_count", b"total_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReembedResponse: _TypeAlias = ReembedResponse  # noqa: Y015
 
 @_typing.final
 class OptimizeRequest(_message.Message):

@@ -80,6 +80,11 @@ class MemoryServiceStub:
                 request_serializer=batos_dot_memory_dot_v1_dot_memory__pb2.OptimizeRequest.SerializeToString,
                 response_deserializer=batos_dot_memory_dot_v1_dot_memory__pb2.OptimizeResponse.FromString,
                 _registered_method=True)
+        self.Reembed = channel.unary_stream(
+                '/batos.memory.v1.MemoryService/Reembed',
+                request_serializer=batos_dot_memory_dot_v1_dot_memory__pb2.ReembedRequest.SerializeToString,
+                response_deserializer=batos_dot_memory_dot_v1_dot_memory__pb2.ReembedResponse.FromString,
+                _registered_method=True)
         self.GetStats = channel.unary_unary(
                 '/batos.memory.v1.MemoryService/GetStats',
                 request_serializer=batos_dot_memory_dot_v1_dot_memory__pb2.GetStatsRequest.SerializeToString,
@@ -158,6 +163,16 @@ class MemoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Reembed(self, request, context):
+        """Embeds all records anew with another embedder while all else goes on, and uses it from then
+        on. Each response tells how far it is. It goes on where the caller hangs up, and where it was
+        cut off by a crash, the next call takes it up again. FAILED_PRECONDITION or UNAVAILABLE where
+        the model is missing or away; nothing has changed then.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetStats(self, request, context):
         """Counts what is kept.
         """
@@ -212,6 +227,11 @@ def add_MemoryServiceServicer_to_server(servicer, server):
                     servicer.Optimize,
                     request_deserializer=batos_dot_memory_dot_v1_dot_memory__pb2.OptimizeRequest.FromString,
                     response_serializer=batos_dot_memory_dot_v1_dot_memory__pb2.OptimizeResponse.SerializeToString,
+            ),
+            'Reembed': grpc.unary_stream_rpc_method_handler(
+                    servicer.Reembed,
+                    request_deserializer=batos_dot_memory_dot_v1_dot_memory__pb2.ReembedRequest.FromString,
+                    response_serializer=batos_dot_memory_dot_v1_dot_memory__pb2.ReembedResponse.SerializeToString,
             ),
             'GetStats': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStats,
@@ -463,6 +483,33 @@ class MemoryService:
             '/batos.memory.v1.MemoryService/Optimize',
             batos_dot_memory_dot_v1_dot_memory__pb2.OptimizeRequest.SerializeToString,
             batos_dot_memory_dot_v1_dot_memory__pb2.OptimizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reembed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/batos.memory.v1.MemoryService/Reembed',
+            batos_dot_memory_dot_v1_dot_memory__pb2.ReembedRequest.SerializeToString,
+            batos_dot_memory_dot_v1_dot_memory__pb2.ReembedResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -58,6 +58,12 @@ class MemoryServiceStub:
     """Compacts the table, purges what was forgotten, and brings the indexes up to date, now and not
     at the next tick of the service's own upkeep. Minutes for a million rows; all else goes on.
     """
+    Reembed: _grpc.UnaryStreamMultiCallable[_memory_pb2.ReembedRequest, _memory_pb2.ReembedResponse]
+    """Embeds all records anew with another embedder while all else goes on, and uses it from then
+    on. Each response tells how far it is. It goes on where the caller hangs up, and where it was
+    cut off by a crash, the next call takes it up again. FAILED_PRECONDITION or UNAVAILABLE where
+    the model is missing or away; nothing has changed then.
+    """
     GetStats: _grpc.UnaryUnaryMultiCallable[_memory_pb2.GetStatsRequest, _memory_pb2.GetStatsResponse]
     """Counts what is kept."""
 
@@ -90,6 +96,12 @@ class MemoryServiceAsyncStub(MemoryServiceStub):
     Optimize: _aio.UnaryUnaryMultiCallable[_memory_pb2.OptimizeRequest, _memory_pb2.OptimizeResponse]  # type: ignore[assignment]
     """Compacts the table, purges what was forgotten, and brings the indexes up to date, now and not
     at the next tick of the service's own upkeep. Minutes for a million rows; all else goes on.
+    """
+    Reembed: _aio.UnaryStreamMultiCallable[_memory_pb2.ReembedRequest, _memory_pb2.ReembedResponse]  # type: ignore[assignment]
+    """Embeds all records anew with another embedder while all else goes on, and uses it from then
+    on. Each response tells how far it is. It goes on where the caller hangs up, and where it was
+    cut off by a crash, the next call takes it up again. FAILED_PRECONDITION or UNAVAILABLE where
+    the model is missing or away; nothing has changed then.
     """
     GetStats: _aio.UnaryUnaryMultiCallable[_memory_pb2.GetStatsRequest, _memory_pb2.GetStatsResponse]  # type: ignore[assignment]
     """Counts what is kept."""
@@ -174,6 +186,18 @@ class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_memory_pb2.OptimizeResponse, _abc.Awaitable[_memory_pb2.OptimizeResponse]]:
         """Compacts the table, purges what was forgotten, and brings the indexes up to date, now and not
         at the next tick of the service's own upkeep. Minutes for a million rows; all else goes on.
+        """
+
+    @_abc_1.abstractmethod
+    def Reembed(
+        self,
+        request: _memory_pb2.ReembedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_memory_pb2.ReembedResponse], _abc.AsyncIterator[_memory_pb2.ReembedResponse]]:
+        """Embeds all records anew with another embedder while all else goes on, and uses it from then
+        on. Each response tells how far it is. It goes on where the caller hangs up, and where it was
+        cut off by a crash, the next call takes it up again. FAILED_PRECONDITION or UNAVAILABLE where
+        the model is missing or away; nothing has changed then.
         """
 
     @_abc_1.abstractmethod
