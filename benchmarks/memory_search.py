@@ -174,9 +174,8 @@ async def measure(
 @asynccontextmanager
 async def memory(directory: Path) -> AsyncIterator[tuple[AsyncStub, Path]]:
     """A Memory of its own, and where its table is."""
-    settings = {"BATOS_MEMORY_UPKEEP_SECONDS": "3600"}  # `Optimize` is called at its time
     async with (
-        LocalStack(directory, services=["memory"], settings=settings) as local,
+        LocalStack(directory, services=["memory"]) as local,
         open_channel(local.addresses["memory"]) as channel,
     ):
         yield memory_pb2_grpc.MemoryServiceStub(channel), directory / "memory" / "lance"

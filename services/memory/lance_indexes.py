@@ -13,6 +13,7 @@ WORDS_INDEX = FTS(with_position=False)
 
 _SCALAR = {
     "namespace": Bitmap(),
+    "level": Bitmap(),
     "id": BTree(),
     "content_hash": BTree(),
     "soma": BTree(),

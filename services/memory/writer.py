@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from services.memory.batch import Batch, Receipt, Row, distinct, placed, receipts, rows_of
+from services.memory.batch import Batch, Receipt
+from services.memory.committer import Committer, Prepared
 from services.memory.library import Library
-from services.memory.records import Draft, Record
-from services.memory.store import SomaHead, Store
+from services.memory.records import Draft
 from shared.errors import Unavailable
 
 T = TypeVar("T")
@@ -39,9 +39,11 @@ class Writer:
     """
 
     def __init__(self, library: Library) -> None:
-        self._library = library
+        self._committer = Committer(library)
         self._queue: asyncio.Queue[_Pending | _Exclusive | None] = asyncio.Queue(_QUEUE_LIMIT)
         self._task: asyncio.Task[None] | None = None
+        # The commit that syncs while the next group is prepared; it never fails.
+        self._commit: asyncio.Task[None] | None = None
         self.commits = 0
 
     def start(self) -> None:
@@ -82,6 +84,8 @@ class Writer:
                 if kind is _Pending:
                     await self._append([item for item in run if isinstance(item, _Pending)])
                     continue
+                await self._committed()
+                self._committer.barrier()
                 for item in run:
                     if not isinstance(item, _Exclusive):
                         return
@@ -96,28 +100,24 @@ class Writer:
         return items
 
     async def _append(self, group: list[_Pending]) -> None:
-        batches = [item.batch for item in group]
-        await _settle([item.done for item in group], lambda: self._commit(batches))
+        """Prepares a group beside the commit before it, and begins its own."""
+        waiting = [item.done for item in group]
+        try:
+            prepared = await self._committer.prepare([item.batch for item in group])
+        except Exception as error:
+            _fail(waiting, error)
+            return
+        await self._committed()
+        self._commit = asyncio.create_task(self._finish(waiting, prepared))
+
+    async def _finish(self, waiting: Sequence[asyncio.Future[Receipt]], group: Prepared) -> None:
+        await _settle(waiting, lambda: self._committer.commit(group))
         self.commits += 1
 
-    async def _commit(self, batches: Sequence[Batch]) -> Sequence[Receipt]:
-        shelf = self._library.shelf
-        rows = await asyncio.to_thread(rows_of, batches)  # hashes every text
-        kept = await shelf.store.kept([row.id for row in rows], [row.content_hash for row in rows])
-        records = await _placed(shelf.store, distinct(rows, kept))
-        vectors = await shelf.embedder.embed([record.text for record in records])
-        # Also with nothing to append: what was kept already may not be synced yet.
-        await shelf.store.append(records, vectors)
-        return receipts(batches, rows)
-
-
-async def _placed(store: Store, rows: Sequence[Row]) -> list[Record]:
-    heads: dict[tuple[str, str], SomaHead] = {}
-    for namespace in {row.draft.namespace for row in rows}:
-        somas = sorted({row.draft.soma for row in rows if row.draft.namespace == namespace})
-        found = await store.heads(namespace, somas)
-        heads |= {(namespace, soma): head for soma, head in found.items()}
-    return placed(rows, heads)
+    async def _committed(self) -> None:
+        commit, self._commit = self._commit, None
+        if commit is not None:
+            await commit
 
 
 async def _single(change: Callable[[], Awaitable[T]]) -> list[T]:
@@ -131,10 +131,14 @@ async def _settle(
     try:
         results = await work()
     except Exception as error:
-        for future in futures:
-            if not future.done():
-                future.set_exception(error)
+        _fail(futures, error)
         return
     for future, result in zip(futures, results, strict=True):
         if not future.done():
             future.set_result(result)
+
+
+def _fail(futures: Sequence[asyncio.Future[T]], error: Exception) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)
