@@ -19,7 +19,7 @@ from services.memory.windows import Windows
 from services.memory.words import without, words_of
 
 _CANDIDATES = 256  # by vector, and again as many by words
-_RERANKED = 128  # the best of them, which are judged with what was said beside
+_RERANKED = 64  # the best of them, which are judged with what was said beside
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from services.memory.frequencies import Frequencies
-from services.memory.lexicon import DIMENSION, Ids, Lexicon
+from services.memory.lexicon import DIMENSION, Ids, Lexicon, Matrix
 from services.memory.records import Level, Record
 from services.memory.store import Row
 from services.memory.words import words_of
 
 _LIMIT = 50_000  # turns kept analysed; some 60 MiB
+_TOGETHER = 512  # rows analysed in one go; some 10 MiB for a while
 
 Place = tuple[str, int]  # Soma and ordinal
 
@@ -46,29 +47,50 @@ class Analysis:
         """The rows' words; `names` are no topic. Computes, for a thread of its own."""
         if len(self._by_id) + len(rows) > _LIMIT:
             self._by_id.clear()
+        fresh = [row for row in rows if self._kept(row.id) is not frequencies]
         named = self._lexicon.ids_of(names)
-        return [self._turn(row, frequencies, named) for row in rows]
+        for first in range(0, len(fresh), _TOGETHER):
+            self._analyse(fresh[first : first + _TOGETHER], frequencies, named)
+        return [self._by_id[row.id][1] for row in rows]
 
-    def _turn(self, row: Row | Record, frequencies: Frequencies, named: Ids) -> Turn:
-        kept = self._by_id.get(row.id)
-        if kept and kept[0] is frequencies:
-            return kept[1]
-        words = self._lexicon.ids(row.text)
-        speaking = self._lexicon.speaking(words)
-        stems = self._lexicon.stems(speaking)
-        told = speaking[~np.isin(speaking, named)]
-        rarity = frequencies.rarity(self._lexicon.stems(told)).astype(np.float32)
-        topic = rarity @ self._lexicon.vectors(told) if told.size else np.zeros(DIMENSION)
-        turn = Turn(
-            id=row.id,
-            soma=row.soma,
-            place=(row.soma, row.ordinal) if row.soma and row.level is Level.EPISODE else None,
-            words=words,
-            stems=stems,
-            speaker=words_of(row.speaker),
-            created_at=row.created_at,
-            asks=row.text.rstrip().endswith("?"),
-            topic=np.asarray(topic, dtype=np.float32),
-        )
-        self._by_id[row.id] = (frequencies, turn)
-        return turn
+    def _kept(self, row_id: str) -> Frequencies | None:
+        kept = self._by_id.get(row_id)
+        return kept[0] if kept else None
+
+    def _analyse(self, rows: Sequence[Row | Record], frequencies: Frequencies, named: Ids) -> None:
+        words = [self._lexicon.ids(row.text) for row in rows]
+        speaking = [self._lexicon.speaking(each) for each in words]
+        stems = np.split(self._lexicon.stems(np.concatenate(speaking)), _ends(speaking))
+        topics = self._topics(speaking, frequencies, named)
+        for row, own, own_stems, topic in zip(rows, words, stems, topics, strict=True):
+            turn = Turn(
+                id=row.id,
+                soma=row.soma,
+                place=(row.soma, row.ordinal) if row.soma and row.level is Level.EPISODE else None,
+                words=own,
+                stems=own_stems,
+                speaker=words_of(row.speaker),
+                created_at=row.created_at,
+                asks=row.text.rstrip().endswith("?"),
+                topic=topic,
+            )
+            self._by_id[row.id] = (frequencies, turn)
+
+    def _topics(self, speaking: Sequence[Ids], frequencies: Frequencies, named: Ids) -> Matrix:
+        """Shape (len(speaking), 256): of each the sum of its words' vectors by their rarity."""
+        flat = np.concatenate(speaking)
+        owners = np.repeat(np.arange(len(speaking)), [len(each) for each in speaking])
+        told = ~np.isin(flat, named)
+        flat, owners = flat[told], owners[told]
+        topics = np.zeros((len(speaking), DIMENSION), dtype=np.float32)
+        if flat.size:
+            rarity = frequencies.rarity(self._lexicon.stems(flat)).astype(np.float32)
+            present, starts = np.unique(owners, return_index=True)
+            weighed = rarity[:, None] * self._lexicon.vectors(flat)
+            topics[present] = np.add.reduceat(weighed, starts, axis=0)
+        return topics
+
+
+def _ends(parts: Sequence[Ids]) -> Ids:
+    """Where each part but the last ends, when they stand in a row."""
+    return np.cumsum([len(part) for part in parts])[:-1]

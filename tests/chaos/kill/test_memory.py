@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from batos.memory.v1 import memory_pb2 as pb
 from batos.memory.v1.memory_pb2_grpc import MemoryServiceStub
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from tests.chaos.kill.load import Load, killed_under_load
 from tests.chaos.kill.victim import Victim, killed_everywhere, victim
@@ -108,6 +109,52 @@ async def test_forgetting_a_summary(memory, stub):
         assert {hit.record.parent_id for hit in hits} == {""}
 
     await killed_everywhere(memory, "Forget", make, stub.Forget, check, points=8)
+
+
+async def test_a_change(memory, stub):
+    async def make():
+        ident = request_id()
+        (row_id, _) = (await ingest(stub, batch(["One.", "Two."], namespace=ident))).ids
+        return pb.UpdateRequest(
+            request_id=ident,
+            namespace=ident,
+            id=row_id,
+            text="Changed.",
+            update_mask=FieldMask(paths=["text"]),
+        )
+
+    async def check(request, answer):
+        assert answer.record.text == "Changed."
+        page = await stub.List(pb.ListRequest(namespace=request.namespace))
+        assert [record.text for record in page.records] == ["Changed.", "Two."]
+        assert page.records[0] == answer.record
+
+    await killed_everywhere(memory, "Update", make, stub.Update, check, points=4)
+
+
+async def test_a_consolidation(memory, stub):
+    said = "My dog Rex sleeps under the kitchen table."
+
+    async def make():
+        ident = request_id()
+        await ingest(stub, batch([said, "Yes.", said], namespace=ident))
+        before = pb.ConsolidateRequest(
+            request_id=request_id(), namespace=ident, soma="somas/1", text="About Rex."
+        )
+        assert (await stub.Consolidate(before)).merged_count == 1
+        await ingest(stub, batch([said.upper()], namespace=ident, start=5000))
+        return pb.ConsolidateRequest(request_id=ident, namespace=ident, soma="somas/1")
+
+    async def check(request, answer):
+        assert await counts(stub, request.namespace) == (2, 1)
+        assert (answer.merged_count, answer.replaced_count) == (1, 1)
+        page = await stub.List(pb.ListRequest(namespace=request.namespace))
+        first, second, summary = page.records
+        assert (first.text, second.text, summary) == (said, "Yes.", answer.summary)
+        assert {first.parent_id, second.parent_id} == {summary.id}
+        assert first.metadata["repeated"] == "3"
+
+    await killed_everywhere(memory, "Consolidate", make, stub.Consolidate, check, points=10)
 
 
 async def test_under_load(memory, stub):
