@@ -73,15 +73,14 @@ class Consolidator:
         shelf = self._library.shelf
         episodes = _in_order(await shelf.store.every(Selection(namespace, soma=soma)))
         found = await asyncio.to_thread(merges, episodes)
+        kept = [each.kept for each in found]
+        merged = [row for each in found for row in each.merged]
+        await self._forgetter.note(f"{request_id}/kept", namespace, kept)
+        count = await self._forgetter.note(f"{request_id}/merged", namespace, merged)
         if found:
-            kept = [each.kept for each in found]
-            await self._forgetter.outdate(f"{request_id}/kept", kept)
             vectors = await shelf.embedder.embed([record.text for record in kept])
-            await shelf.store.replace(kept, vectors)
-        merged = tuple(row_id for each in found for row_id in each.merged)
-        return await self._forgetter.forget(
-            f"{request_id}/merged", Selection(namespace, ids=merged)
-        )
+            await shelf.store.replace(kept, vectors, [row.id for row in merged])
+        return count
 
 
 def _in_order(rows: Sequence[Record]) -> list[Record]:

@@ -19,14 +19,16 @@ class Forgetter:
         """Makes records invisible; returns how many, and to a repetition what the first one did."""
         store = self._library.shelf.store
         members = await store.members(selection)
-        # Noted first: after a crash between the two, the purge has nothing to do, but misses none.
         count = await self._purges.begin(request_id, selection.namespace, members)
         if members:
             await store.forget(selection)
         return count
 
-    async def outdate(self, request_id: str, records: Sequence[Record]) -> None:
-        """Notes records that are about to be replaced: what they were is to leave the disk."""
-        for namespace in {record.namespace for record in records}:
-            own = [(row.id, row.soma) for row in records if row.namespace == namespace]
-            await self._purges.begin(request_id, namespace, own)
+    async def note(self, request_id: str, namespace: str, records: Sequence[Record]) -> int:
+        """Notes records that are about to be replaced or removed: they are to leave the disk.
+
+        Returns how many, and to a repetition what it returned the first time. Noted before they
+        go: after a crash between the two the purge has nothing to do, but misses none.
+        """
+        members = [(record.id, record.soma) for record in records]
+        return await self._purges.begin(request_id, namespace, members)

@@ -1,6 +1,7 @@
 """Filters of Lance queries. Values are bound as literals, never pasted into SQL."""
 
 import json
+import uuid
 from collections.abc import Sequence
 from functools import reduce
 from operator import and_
@@ -32,6 +33,14 @@ def selected(selection: Selection) -> Expr:
         if conditions.filters:
             where = where & _admitted(conditions.filters)
     return where
+
+
+def ids_sql(ids: Sequence[str]) -> str:
+    """Rows with these ids, where Lance takes nothing but SQL; ids are hexadecimal, so they can
+    be pasted. ValueError where one is not.
+    """
+    quoted = ", ".join(f"'{uuid.UUID(row_id).hex}'" for row_id in ids)
+    return f"id IN ({quoted})"
 
 
 def behind(position: Position) -> Expr:

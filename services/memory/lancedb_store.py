@@ -74,13 +74,17 @@ class LancedbStore:
         await self._update({"parent_id": parent_id}, where)
         self._tally.changed(namespace, [soma])
 
-    async def replace(self, records: Sequence[Record], vectors: Vectors) -> None:
+    async def replace(
+        self, records: Sequence[Record], vectors: Vectors, gone: Sequence[str] = ()
+    ) -> None:
         """See Store.replace."""
         rows = await asyncio.to_thread(lance_rows.to_table, records, vectors, self._identity)
         change = self._table.raw.merge_insert("id").when_matched_update_all()
+        if gone:
+            change = change.when_not_matched_by_source_delete(lance_filters.ids_sql(gone))
         await self._table.commit(lambda: change.execute(rows))
         for record in records:
-            self._tally.changed(record.namespace, [record.soma])
+            self._tally.changed(record.namespace, [record.soma, None] if gone else [record.soma])
 
     async def forget(self, selection: Selection) -> int:
         """See Store.forget."""

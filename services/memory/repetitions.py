@@ -16,10 +16,10 @@ _STANDS_ALONE = 4
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """The record that stays, with its labels, and the ids of those that it stands for."""
+    """The record that stays, with its labels, and those that it stands for."""
 
     kept: Record
-    merged: tuple[str, ...]
+    merged: tuple[Record, ...]
 
 
 def merges(episodes: Sequence[Record]) -> list[Merge]:
@@ -45,7 +45,7 @@ def _merge(group: Sequence[Record]) -> Merge:
     labels = {**first.metadata, REPEATED: str(count), LAST_SAID: last}
     importance = max(record.importance for record in group)
     kept = replace(first, metadata=labels, importance=importance)
-    return Merge(kept, tuple(record.id for record in others))
+    return Merge(kept, tuple(others))
 
 
 def _count(record: Record) -> int:

@@ -141,7 +141,7 @@ class Scrapbook:
         before = await self.get(namespace, change.id)
         after = change.applied(before)
         if after != before:
-            await self._forgetter.outdate(request_id, [before])
+            await self._forgetter.note(request_id, namespace, [before])
             shelf = self._library.shelf
             await shelf.store.replace([after], await shelf.embedder.embed([after.text]))
         return after

@@ -192,10 +192,13 @@ class Store(Protocol):
         """Puts a Soma's episodes under a summary."""
         ...
 
-    async def replace(self, records: Sequence[Record], vectors: Vectors) -> None:
-        """Puts records in the place of those with their ids, all or none; absent ones stay away.
+    async def replace(
+        self, records: Sequence[Record], vectors: Vectors, gone: Sequence[str] = ()
+    ) -> None:
+        """Puts records in the place of those with their ids, and removes the ids in `gone`.
 
-        What they were before is on the disk until the next purge.
+        All of it or nothing; records whose id is absent stay away. What there was before is on
+        the disk until the next purge.
         """
         ...
 

@@ -8,7 +8,7 @@ import pytest
 
 from services.memory.filters import Filters
 from services.memory.records import Level
-from services.memory.store import NamespaceCount, Scope, Selection, SomaHead, Store
+from services.memory.store import Conditions, NamespaceCount, Scope, Selection, SomaHead, Store
 from tests.unit.memory.drafts import episode, records, summary
 
 HOSTILE = [
@@ -105,6 +105,72 @@ class StoreConformance:
             scores = dict(zip(found.ids, found.text_scores, strict=True))
             assert max(scores, key=scores.__getitem__) == row.id
             assert scores[row.id] > 0
+
+    async def test_replaced_records_are_as_they_were_given_and_others_stay(
+        self, store: Store
+    ) -> None:
+        rows = await add(store, *(episode(f"turn {n}", second=n) for n in range(5)))
+        absent = replace(rows[4], id="0" * 32)
+        changed = replace(rows[1], text="it's 'quoted' now", metadata={"a": "b"}, importance=0.5)
+        await store.replace([changed, absent], unit(store, 7, 8), [rows[3].id, "f" * 32])
+        kept = {row.id: row for row in await store.every(Selection("people"))}
+        assert kept == {row.id: row for row in (rows[0], changed, rows[2], rows[4])}
+        (hit,) = (await store.matching(Scope("people", ALL), "quoted", 9)).records
+        assert hit == changed
+        near = await store.nearest(Scope("people", ALL), unit(store, 7)[0], 1)
+        assert [record.id for record in near.records] == [changed.id]
+        assert near.scores[0] == pytest.approx(1.0, abs=1e-5)
+        assert (await store.matching(Scope("people", ALL), "turn", 9)).records != []
+
+    async def test_a_page_begins_behind_a_position(self, store: Store) -> None:
+        rows = await add(store, *(episode(text, second=n // 2) for n, text in enumerate("abcdefg")))
+        rows.sort(key=lambda row: (row.created_at, row.id))
+        after = None
+        for place in range(0, 7, 3):
+            page = await store.page(Selection("people"), after, 3)
+            assert page == rows[place : place + 3]
+            after = (page[-1].created_at, page[-1].id)
+        assert await store.page(Selection("people"), after, 3) == []
+
+    async def test_conditions_select_on_every_level(self, store: Store) -> None:
+        rows = await add(
+            store,
+            episode("a", speaker="ROBIN"),
+            episode("b", "somas/2", second=10),
+            summary("sum"),
+            episode("far", namespace="other"),
+        )
+
+        async def selected(**conditions) -> set[str]:
+            selection = Selection("people", conditions=Conditions(**conditions))
+            members = {row_id for row_id, _ in await store.members(selection)}
+            every = {record.id for record in await store.every(selection)}
+            assert members == every
+            return members
+
+        ids = [row.id for row in rows]
+        assert await selected() == set(ids[:3])
+        assert await selected(level=Level.SUMMARY) == {ids[2]}
+        assert await selected(somas=("somas/2", "nobody")) == {ids[1]}
+        assert await selected(filters=Filters(speakers=("ROBIN",))) == {ids[0]}
+        assert await selected(filters=Filters(begin=rows[1].created_at)) == {ids[1]}
+        assert await store.members(Selection("people", ids=())) == []
+        only = Selection("people", conditions=Conditions(level=Level.EPISODE))
+        assert await store.forget(only) == 2
+        assert await store.forget(Selection("people")) == 1
+        assert {row.namespace for row in await store.every(Selection("other"))} == {"other"}
+
+    async def test_fingerprints_tell_of_every_change(self, store: Store) -> None:
+        rows = await add(store, *(episode(f"turn {n}", second=n) for n in range(3)), summary("s"))
+        before = await store.fingerprints()
+        assert before.keys() == {row.id for row in rows}
+        await store.replace([replace(rows[0], importance=0.5)], unit(store, 0))
+        await store.set_parent("people", "somas/1", "0" * 32)
+        after = await store.fingerprints()
+        changed = {row_id for row_id in before if before[row_id] != after[row_id]}
+        assert changed == {row.id for row in rows[:3]}
+        await store.discard([rows[0].id, rows[3].id])
+        assert (await store.fingerprints()).keys() == {rows[1].id, rows[2].id}
 
     async def test_kept_finds_ids_and_hashes(self, store: Store) -> None:
         (row,) = await add(store, episode("one"))

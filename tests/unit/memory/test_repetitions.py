@@ -13,7 +13,7 @@ def said(*texts: str, speaker: str = "user"):
 def test_the_first_stands_for_the_others() -> None:
     rows = said("My parrot likes green apples.", "Oh?", "my parrot  likes GREEN apples!!")
     (merge,) = merges(rows)
-    assert merge.merged == (rows[2].id,)
+    assert merge.merged == (rows[2],)
     last = (START + timedelta(seconds=2)).isoformat()
     assert merge.kept == replace(rows[0], metadata={REPEATED: "2", LAST_SAID: last})
 
