@@ -47,9 +47,9 @@ def at_commits() -> None:
 
 def at_table_changes() -> None:
     """Points around each commit of the LanceDB table."""
-    from services.memory.lancedb_store import LancedbStore
+    from services.memory.lance_table import LanceTable
 
-    commit = LancedbStore._commit
+    commit = LanceTable.commit
 
     async def surrounded(*args: Any) -> Any:
         point()
@@ -57,7 +57,7 @@ def at_table_changes() -> None:
         point()
         return result
 
-    LancedbStore._commit = surrounded  # type: ignore[method-assign]
+    LanceTable.commit = surrounded  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

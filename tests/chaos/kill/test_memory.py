@@ -148,10 +148,11 @@ async def test_a_consolidation(memory, stub):
     async def check(request, answer):
         assert await counts(stub, request.namespace) == (2, 1)
         assert (answer.merged_count, answer.replaced_count) == (1, 1)
-        page = await stub.List(pb.ListRequest(namespace=request.namespace))
-        first, second, summary = page.records
-        assert (first.text, second.text, summary) == (said, "Yes.", answer.summary)
-        assert {first.parent_id, second.parent_id} == {summary.id}
+        episodes = pb.RecordFilter(level=pb.LEVEL_EPISODE)
+        page = await stub.List(pb.ListRequest(namespace=request.namespace, filter=episodes))
+        first, second = page.records
+        assert (first.text, second.text) == (said, "Yes.")
+        assert {first.parent_id, second.parent_id} == {answer.summary.id}
         assert first.metadata["repeated"] == "3"
 
     await killed_everywhere(memory, "Consolidate", make, stub.Consolidate, check, points=10)

@@ -17,7 +17,7 @@ from deploy.local.topology import environments, free_ports
 
 A = TypeVar("A", bound=Message)
 
-MOST_POINTS = 16
+MOST_POINTS = 24
 START_SECONDS = 60
 # A killed peer is no reason to try again by itself here: the tests do that, and count.
 OPTIONS = (

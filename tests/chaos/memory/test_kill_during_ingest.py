@@ -1,6 +1,7 @@
 """kill -9 in the middle of an ingest: nothing acknowledged is lost, nothing is doubled."""
 
 import asyncio
+import os
 import random
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from batos.memory.v1.memory_pb2_grpc import MemoryServiceStub
 from shared.channel import open_channel
 from tests.integration.memory.memory_process import MemoryProcess, batch, send
 
-ROUNDS = 3
+ROUNDS = int(os.environ.get("BATOS_KILL_ROUNDS", "5"))
 BATCHES = 12
 SIZE = 20
 
@@ -74,6 +75,7 @@ def _some(requests, answers) -> list[tuple[str, str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 async def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(tmp_path: Path) -> None:
     moment = random.Random(7)
     memory = MemoryProcess(tmp_path, BATOS_MEMORY_UPKEEP_SECONDS="0.1")
