@@ -4,9 +4,9 @@ Usage: python -m benchmarks.memory_ingest [--episodes N] [--batch N] [--rounds N
 
 One stream of `CreateEpisodes` into a Memory of its own, as a bulk import does it: texts are
 embedded, looked up among what is kept already, appended and synced before they are acknowledged.
-`raw` is LanceDB in this process: `add` of the same rows, vectors and ids ready, batch by batch, and
-the files synced after each; `raw with embedding` has the same embedder make the vectors first. Each
-round takes new tables; all figures are medians of the rounds.
+`raw` is LanceDB in this process: the same embedder makes the vectors of a batch, it is added, and
+the files are synced; `raw, vectors ready` finds the vectors made already, which no caller of the
+service can. Each round takes new tables; all figures are medians of the rounds.
 """
 
 from __future__ import annotations
@@ -128,12 +128,12 @@ async def raw(texts: list[str], batch: int, *, embedding: bool) -> float:
 
 
 async def raw_ready(texts: list[str], batch: int) -> float:
-    """Plain LanceDB, vectors ready."""
+    """Plain LanceDB that finds its vectors made."""
     return await raw(texts, batch, embedding=False)
 
 
 async def raw_embedding(texts: list[str], batch: int) -> float:
-    """Plain LanceDB, vectors made on the way."""
+    """Plain LanceDB and the embedder."""
     return await raw(texts, batch, embedding=True)
 
 
@@ -141,8 +141,8 @@ async def main(episodes: int, batch: int, rounds: int) -> None:
     """Rounds of all three, by turns."""
     measures: dict[str, Measure] = {
         "service": through_the_service,
-        "raw": raw_ready,
-        "raw with embedding": raw_embedding,
+        "raw": raw_embedding,
+        "raw, vectors ready": raw_ready,
     }
     found: dict[str, list[float]] = {name: [] for name in measures}
     for turn in track(range(rounds), "rounds", console=Console(stderr=True)):
@@ -159,8 +159,8 @@ async def main(episodes: int, batch: int, rounds: int) -> None:
         "episodes_per_second": round(rates["service"]),
         "raw_lancedb_per_second": round(rates["raw"]),
         "ratio": round(rates["service"] / rates["raw"], 3),
-        "raw_with_embedding_per_second": round(rates["raw with embedding"]),
-        "ratio_with_embedding": round(rates["service"] / rates["raw with embedding"], 3),
+        "raw_vectors_ready_per_second": round(rates["raw, vectors ready"]),
+        "ratio_vectors_ready": round(rates["service"] / rates["raw, vectors ready"], 3),
     }
     print(json.dumps(last))
 
