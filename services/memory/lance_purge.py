@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 from functools import partial
 
-from lancedb.expr import col, lit
+from lancedb.expr import Expr, col, lit
 
 from services.memory.lance_indexes import WORDS_INDEX
 from services.memory.lance_table import LanceTable
@@ -23,10 +23,26 @@ async def purge(table: LanceTable) -> bool:
     """See Store.purge.
 
     Lance rewrites a lone fragment only when a tenth of it is deleted; a second fragment, made
-    by touching one row, makes it merge the two. Index files keep words too: they are rebuilt.
+    by touching one row, makes it merge the two. A fragment that is full, of a million rows, is
+    merged with no other: there an eighth of all rows is touched, which leaves enough deleted.
     """
-    await _touch_one_row(table)
+    some = await table.raw.query().limit(1).select(["id"]).to_list()
+    if some:
+        await _touch(table, col("id") == lit(some[0]["id"]))
+    if not await _rewritten(table):
+        await _touch(table, col("id") < lit("2"))  # ids are hexadecimal, and evenly spread
+        return await _rewritten(table)
+    return True
+
+
+async def _touch(table: LanceTable, where: Expr) -> None:
+    await table.commit(lambda: table.raw.update(updates_sql={"level": "level"}, where=where))
+
+
+async def _rewritten(table: LanceTable) -> bool:
+    """Compacts, and prunes all that is not of the newest version; True where no deletion is left."""
     await table.commit(lambda: table.raw.optimize(cleanup_older_than=timedelta(days=7)))
+    # Index files keep words too.
     await table.commit(lambda: table.raw.create_index("words", config=WORDS_INDEX, replace=True))
     await table.commit(
         lambda: table.raw.optimize(
@@ -34,13 +50,6 @@ async def purge(table: LanceTable) -> bool:
         )
     )
     return not await asyncio.to_thread(_has_deletions, table)
-
-
-async def _touch_one_row(table: LanceTable) -> None:
-    some = await table.raw.query().limit(1).select(["id"]).to_list()
-    if some:
-        same = col("id") == lit(some[0]["id"])
-        await table.commit(lambda: table.raw.update(updates_sql={"level": "level"}, where=same))
 
 
 def _has_deletions(table: LanceTable) -> bool:
