@@ -22,11 +22,11 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.memory_recall import ADVERSARIAL, CUTS, episode, evidence, sessions
+from services.memory.candidates import Row
 from services.memory.evidence import Judge, Weights
 from services.memory.frequencies import Frequencies
 from services.memory.lexicon import Lexicon
 from services.memory.records import Level
-from services.memory.store import Row
 from services.memory.turns import Analysis
 from services.memory.windows import Windows
 from services.memory.words import words_of

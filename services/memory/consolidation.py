@@ -9,7 +9,7 @@ from services.memory.forgetter import Forgetter
 from services.memory.library import Library
 from services.memory.records import Draft, Level, Record, check_summary
 from services.memory.repetitions import merges
-from services.memory.store import Selection
+from services.memory.scope import Selection
 from services.memory.writer import Writer
 from shared.errors import NotFound
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from services.memory.library import Library
 from services.memory.pending_purges import PendingPurges
 from services.memory.records import Record
-from services.memory.store import Selection
+from services.memory.scope import Selection
 
 
 class Forgetter:

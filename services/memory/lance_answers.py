@@ -3,10 +3,12 @@
 import numpy as np
 import pyarrow as pa
 
+from services.memory.candidates import Candidates
 from services.memory.embedder import Vector
 from services.memory.lance_rows import to_rows
 from services.memory.records import Level
-from services.memory.store import Candidates, NamespaceCount, SomaHead
+from services.memory.statistics import NamespaceCount
+from services.memory.store import SomaHead
 
 
 def heads(rows: pa.Table) -> dict[str, SomaHead]:

@@ -10,7 +10,7 @@ from lancedb.expr import Expr, col, lit
 
 from services.memory.filters import Filters
 from services.memory.records import Level
-from services.memory.store import Position, Scope, Selection
+from services.memory.scope import Position, Scope, Selection
 
 
 def of_soma(namespace: str, soma: str) -> Expr:

@@ -5,7 +5,7 @@ from functools import partial
 from lancedb.index import FTS, Bitmap, BTree, IvfRq
 
 from services.memory.lance_table import LanceTable
-from services.memory.store import IndexStatistics
+from services.memory.statistics import IndexStatistics
 
 # Below it every vector of a search is compared: that is exact, and quick enough.
 EXACT_ROWS = 50_000

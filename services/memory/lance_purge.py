@@ -40,7 +40,7 @@ async def _touch(table: LanceTable, where: Expr) -> None:
 
 
 async def _rewritten(table: LanceTable) -> bool:
-    """Compacts, and prunes all that is not of the newest version; True where no deletion is left."""
+    """Compacts, and prunes all older versions; True where no deletion is left."""
     await table.commit(lambda: table.raw.optimize(cleanup_older_than=timedelta(days=7)))
     # Index files keep words too.
     await table.commit(lambda: table.raw.create_index("words", config=WORDS_INDEX, replace=True))

@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from services.memory.candidates import Row
 from services.memory.embedder import EmbedderIdentity, Vectors
 from services.memory.records import Level, Record
-from services.memory.store import Row
 from services.memory.words import indexable
 
 # Lance takes some 2.5 ms for each column of the rows that a search has found, however few, so what

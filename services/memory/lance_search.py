@@ -9,10 +9,11 @@ import pyarrow as pa
 from lancedb.query import MatchQuery
 
 from services.memory import lance_answers, lance_filters, lance_rows
+from services.memory.candidates import Candidates, Scored
 from services.memory.embedder import Vector
 from services.memory.lance_indexes import EXACT_ROWS, LanceIndexes
 from services.memory.lance_table import LanceTable
-from services.memory.store import Candidates, Scope, Scored
+from services.memory.scope import Scope
 from services.memory.tally import Tally
 from services.memory.words import indexable
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from services.memory.store import Row, Store
+from services.memory.candidates import Row
+from services.memory.store import Store
 
 _REACH = 3  # so many turns before and after a candidate take part in judging it
 _LIMIT = 50_000  # rows kept

@@ -4,7 +4,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 
-from services.memory.store import Selection
+from services.memory.scope import Selection
 from shared.ledger import KEEP_SECONDS
 from shared.sqlite import Database
 

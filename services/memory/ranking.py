@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from services.memory.candidates import Candidates, Row, Scored
 from services.memory.evidence import Judged
 from services.memory.query import Preferences
 from services.memory.records import Record
 from services.memory.scores import Scores, share, spread
-from services.memory.store import Candidates, Row, Scored
 
 
 class Ranked(NamedTuple):

@@ -19,7 +19,8 @@ from services.memory.records import (
     check_namespace,
     check_summary,
 )
-from services.memory.store import NamespaceCount, Position, Selection, TableStatistics
+from services.memory.scope import Position, Selection
+from services.memory.statistics import NamespaceCount, TableStatistics
 from services.memory.upkeep import Upkeep
 from services.memory.writer import Writer
 from shared.errors import Internal, InvalidArgument, NotFound

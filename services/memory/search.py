@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from services.memory import evidence
+from services.memory.candidates import Candidates, Row
 from services.memory.embedder import Embedder, Vector
 from services.memory.knowledge import Knowledge
 from services.memory.neighbours import Neighbours
 from services.memory.query import Found, Mode, Query
 from services.memory.ranking import Ranked, Ranking
 from services.memory.records import Level, Record
+from services.memory.scope import Scope
 from services.memory.small_namespaces import Whole
-from services.memory.store import Candidates, Row, Scope, Store
+from services.memory.store import Store
 from services.memory.windows import Windows
 from services.memory.words import without, words_of
 

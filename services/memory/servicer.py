@@ -10,7 +10,7 @@ from batos.memory.v1 import memory_pb2 as pb
 from batos.memory.v1 import memory_pb2_grpc
 from google.protobuf.message import Message
 
-from services.memory import messages
+from services.memory import answers, requests
 from services.memory.reembedding import Reembedder
 from services.memory.scrapbook import Scrapbook
 from shared import pages
@@ -44,38 +44,38 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
             if first is not None:
                 return first
             record = await self._scrapbook.create_summary(
-                request.request_id, messages.summary_draft(request)
+                request.request_id, requests.summary_draft(request)
             )
-            answer = pb.CreateSummaryResponse(summary=messages.record_message(record))
+            answer = pb.CreateSummaryResponse(summary=answers.record_message(record))
             return await self._recorded(request, answer)
 
     async def CreateEpisodes(
         self, request_iterator: AsyncIterator[pb.CreateEpisodesRequest], context: Context
     ) -> AsyncIterator[pb.CreateEpisodesResponse]:
         """Stores batches; reads on while earlier ones are being synced."""
-        answers: asyncio.Queue[Acknowledgement | None] = asyncio.Queue(_PIPELINE)
-        reader = asyncio.create_task(self._read(request_iterator, answers))
+        waiting: asyncio.Queue[Acknowledgement | None] = asyncio.Queue(_PIPELINE)
+        reader = asyncio.create_task(self._read(request_iterator, waiting))
         try:
-            while (answer := await answers.get()) is not None:
+            while (answer := await waiting.get()) is not None:
                 yield await asyncio.shield(answer)
         finally:
             reader.cancel()
 
     async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:
         """Finds records."""
-        return messages.search_response(await self._scrapbook.search(messages.query(request)))
+        return answers.search_response(await self._scrapbook.search(requests.query(request)))
 
     async def Get(self, request: pb.GetRequest, context: Context) -> pb.GetResponse:
         """Finds one record."""
         record = await self._scrapbook.get(request.namespace, request.id)
-        return pb.GetResponse(record=messages.record_message(record))
+        return pb.GetResponse(record=answers.record_message(record))
 
     async def List(self, request: pb.ListRequest, context: Context) -> pb.ListResponse:
         """Lists records."""
         size = pages.size_of(request.page_size)
-        after = messages.position(request.page_token)
-        records = await self._scrapbook.page(messages.listed(request), after, size + 1)
-        return messages.list_response(records, size)
+        after = requests.position(request.page_token)
+        records = await self._scrapbook.page(requests.listed(request), after, size + 1)
+        return answers.list_response(records, size)
 
     async def Update(self, request: pb.UpdateRequest, context: Context) -> pb.UpdateResponse:
         """Changes one record."""
@@ -84,9 +84,9 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
             if first is not None:
                 return first
             request_id = parse_request_id(request.request_id)
-            change = messages.change(request)
+            change = requests.change(request)
             record = await self._scrapbook.update(request_id, request.namespace, change)
-            answer = pb.UpdateResponse(record=messages.record_message(record))
+            answer = pb.UpdateResponse(record=answers.record_message(record))
             return await self._recorded(request, answer)
 
     async def Consolidate(
@@ -102,7 +102,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
                 request_id, request.namespace, request.soma, request.text
             )
             answer = pb.ConsolidateResponse(
-                summary=messages.record_message(record),
+                summary=answers.record_message(record),
                 merged_count=done.merged,
                 replaced_count=done.replaced,
             )
@@ -115,25 +115,25 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
             if first is not None:
                 return first
             request_id = parse_request_id(request.request_id)
-            forgotten = await self._scrapbook.forget(request_id, messages.selection(request))
+            forgotten = await self._scrapbook.forget(request_id, requests.selection(request))
             answer = pb.ForgetResponse(forgotten_count=forgotten.count, purged=forgotten.purged)
             return await self._recorded(request, answer)
 
     async def Optimize(self, request: pb.OptimizeRequest, context: Context) -> pb.OptimizeResponse:
         """Does the upkeep that is due."""
-        return pb.OptimizeResponse(table=messages.table_message(await self._scrapbook.optimize()))
+        return pb.OptimizeResponse(table=answers.table_message(await self._scrapbook.optimize()))
 
     async def Reembed(
         self, request: pb.ReembedRequest, context: Context
     ) -> AsyncIterator[pb.ReembedResponse]:
         """Moves to another embedder."""
         async for progress in self._reembedder.run(request.embedder):
-            yield messages.progress_message(progress)
+            yield answers.progress_message(progress)
 
     async def GetStats(self, request: pb.GetStatsRequest, context: Context) -> pb.GetStatsResponse:
         """Counts what is kept; the token is the last namespace."""
         size = pages.size_of(request.page_size)
-        response = messages.stats_response(await self._scrapbook.stats(request.namespace))
+        response = answers.stats_response(await self._scrapbook.stats(request.namespace))
         names = [count.namespace for count in response.namespaces]
         begin = bisect.bisect_right(names, request.page_token)
         shown, more = pages.fitting(response.namespaces[begin : begin + size + 1], size)
@@ -146,19 +146,19 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
     async def _read(
         self,
         requests: AsyncIterator[pb.CreateEpisodesRequest],
-        answers: asyncio.Queue[Acknowledgement | None],
+        waiting: asyncio.Queue[Acknowledgement | None],
     ) -> None:
         """Submits one batch after another, so that they are stored in their order."""
         try:
             async for request in requests:
                 submitted = asyncio.Event()
-                await answers.put(self._started(request, submitted))
+                await waiting.put(self._started(request, submitted))
                 await submitted.wait()
         except Exception as error:  # the stream's own fault ends it, after what came before
             broken: Acknowledgement = asyncio.get_running_loop().create_future()
             broken.set_exception(error)
-            await answers.put(broken)
-        await answers.put(None)
+            await waiting.put(broken)
+        await waiting.put(None)
 
     def _started(
         self, request: pb.CreateEpisodesRequest, submitted: asyncio.Event
@@ -178,7 +178,7 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
             if first is not None:
                 return first
             receipt = await self._scrapbook.submit(
-                request.request_id, request.namespace, messages.episode_drafts(request)
+                request.request_id, request.namespace, requests.episode_drafts(request)
             )
             submitted.set()
             kept = await receipt

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from services.memory.frequencies import Frequencies, FrequencyTables
 from services.memory.lexicon import Lexicon
 from services.memory.records import Level, Record
-from services.memory.store import Selection, Store
+from services.memory.scope import Selection
+from services.memory.store import Store
 from services.memory.turns import Analysis
 from services.memory.windows import Windows
 

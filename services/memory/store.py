@@ -2,117 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Protocol
 
-import numpy as np
-
+from services.memory.candidates import Candidates, Row, Scored
 from services.memory.embedder import EmbedderIdentity, Vector, Vectors
-from services.memory.filters import NO_FILTERS, Filters
 from services.memory.records import Level, Record
-from services.memory.scores import Scores, share, spread
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which records a search looks at. Empty `somas` means all, less `excluded_somas`.
-
-    `filters` are for episodes; where only summaries are looked at, for those.
-    """
-
-    namespace: str
-    levels: tuple[Level, ...]
-    somas: tuple[str, ...] = ()
-    excluded_somas: tuple[str, ...] = ()
-    filters: Filters = NO_FILTERS
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """What selected records have in common; empty and None mean any."""
-
-    level: Level | None = None
-    somas: tuple[str, ...] = ()
-    filters: Filters = NO_FILTERS
-
-    def __bool__(self) -> bool:
-        return bool(self.level or self.somas or self.filters)
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Records of one namespace: by ids, all of one Soma, or all that conditions admit.
-
-    Unlike a search's filters, `conditions` are for records of any level. None means any, so that
-    with None alone it is the whole namespace.
-    """
-
-    namespace: str
-    ids: tuple[str, ...] | None = None
-    soma: str | None = None
-    conditions: Conditions | None = None
-
-
-Position = tuple[datetime, str]  # when a record was made, and its id
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """As much of a record as judging it takes."""
-
-    id: str
-    level: Level
-    soma: str
-    ordinal: int
-    speaker: str
-    text: str
-    created_at: datetime
-    importance: float
-
-    @property
-    def is_episode(self) -> bool:
-        """Whether it has a place in its Soma."""
-        return self.level is Level.EPISODE
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """Rows that a search may answer with, one entry per row in every part.
-
-    `similarities` are cosines to the query's vector; `text_scores` are BM25 scores, 0 where no
-    word matched.
-    """
-
-    rows: Sequence[Row]
-    similarities: Scores
-    text_scores: Scores
-
-    @property
-    def ids(self) -> list[str]:
-        """The rows' ids, in their order."""
-        return [row.id for row in self.rows]
-
-    def best(self, limit: int) -> list[Row]:
-        """At most so many rows, those with the best half-and-half of both scores."""
-        order = np.argsort(-(spread(self.similarities) + share(self.text_scores)), kind="stable")
-        return [self.rows[place] for place in order[:limit]]
-
-    def of_level(self, level: Level) -> "Candidates":
-        """The rows of one level."""
-        places = [place for place, row in enumerate(self.rows) if row.level is level]
-        return Candidates(
-            [self.rows[place] for place in places],
-            self.similarities[places],
-            self.text_scores[places],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """Records with a score each: a cosine to a vector, or BM25."""
-
-    records: Sequence[Record]
-    scores: Scores
+from services.memory.scope import Position, Scope, Selection
+from services.memory.statistics import NamespaceCount, TableStatistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,36 +17,6 @@ class SomaHead:
 
     next_ordinal: int = 0
     summary_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class NamespaceCount:
-    """Rows of one namespace."""
-
-    namespace: str
-    episodes: int = 0
-    summaries: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class IndexStatistics:
-    """One index: the kind is the store's own word for it, such as IVF_RQ."""
-
-    column: str
-    kind: str
-    indexed_rows: int
-    unindexed_rows: int
-    disk_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class TableStatistics:
-    """The table as a whole. `disk_bytes` are those of all its files, old versions included."""
-
-    rows: int
-    fragments: int
-    disk_bytes: int
-    indexes: Sequence[IndexStatistics]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
+from services.memory.candidates import Row
 from services.memory.frequencies import Frequencies
 from services.memory.lexicon import DIMENSION, Ids, Lexicon, Matrix
 from services.memory.records import Level, Record
-from services.memory.store import Row
 from services.memory.words import words_of
 
 _LIMIT = 50_000  # turns kept analysed; some 60 MiB

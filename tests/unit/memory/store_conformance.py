@@ -8,7 +8,9 @@ import pytest
 
 from services.memory.filters import Filters
 from services.memory.records import Level
-from services.memory.store import Conditions, NamespaceCount, Scope, Selection, SomaHead, Store
+from services.memory.scope import Conditions, Scope, Selection
+from services.memory.statistics import NamespaceCount
+from services.memory.store import SomaHead, Store
 from tests.unit.memory.drafts import episode, records, summary
 
 HOSTILE = [

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from services.memory.candidates import Row
 from services.memory.evidence import Judge, Judged, Question, Weights
 from services.memory.frequencies import Frequencies
 from services.memory.lexicon import Lexicon
 from services.memory.records import Level
 from services.memory.scores import share, spread
-from services.memory.store import Row
 from services.memory.turns import Analysis
 from services.memory.windows import Windows
 

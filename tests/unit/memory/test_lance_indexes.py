@@ -11,7 +11,8 @@ from services.memory import lance_indexes, lance_search
 from services.memory.embedder import EmbedderIdentity
 from services.memory.lancedb_store import LancedbStore
 from services.memory.records import Level
-from services.memory.store import IndexStatistics, Scope, Selection
+from services.memory.scope import Scope, Selection
+from services.memory.statistics import IndexStatistics
 from tests.unit.memory.drafts import episode, records
 
 DIMENSION = 64

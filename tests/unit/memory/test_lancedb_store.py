@@ -5,7 +5,8 @@ import pytest
 
 from services.memory.embedder import EmbedderIdentity
 from services.memory.lancedb_store import LancedbStore
-from services.memory.store import NamespaceCount, Selection
+from services.memory.scope import Selection
+from services.memory.statistics import NamespaceCount
 from shared.errors import FailedPrecondition
 from tests.unit.memory.drafts import episode, summary
 from tests.unit.memory.store_conformance import StoreConformance, add

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from services.memory.pending_purges import PendingPurges
-from services.memory.store import Selection
+from services.memory.scope import Selection
 from shared.sqlite import Database
 
 

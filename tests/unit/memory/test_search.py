@@ -9,8 +9,8 @@ from services.memory import lexicon, small_namespaces
 from services.memory.filters import Filters
 from services.memory.query import Mode, Preferences, Query
 from services.memory.records import Level
+from services.memory.scope import Selection
 from services.memory.search import Searcher
-from services.memory.store import Selection
 from shared.errors import InvalidArgument
 from tests.unit.memory.drafts import START, episode, summary
 from tests.unit.memory.store_conformance import HOSTILE

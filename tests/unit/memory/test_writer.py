@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from services.memory.records import Level
-from services.memory.store import NamespaceCount, Scope, Selection
+from services.memory.scope import Scope, Selection
+from services.memory.statistics import NamespaceCount
 from services.memory.writer import Writer
 from shared.errors import Unavailable
 from tests.unit.memory.drafts import episode, summary
