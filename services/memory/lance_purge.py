@@ -15,7 +15,7 @@ _ATTEMPTS = 2  # each costs a whole compaction; the caller has a better way
 async def optimize(table: LanceTable) -> None:
     """See Store.optimize."""
     # Compacted files are synced before the versions that they replace are pruned.
-    for kept in (timedelta(days=7), timedelta(minutes=5)):
+    for kept in (timedelta(days=7), timedelta(minutes=1)):
         await table.commit(partial(table.raw.optimize, cleanup_older_than=kept), _ATTEMPTS)
 
 

@@ -12,7 +12,7 @@ from services.memory.embedder import EmbedderIdentity, Vectors
 from services.memory.lance_reads import LanceReads
 from services.memory.records import Level, Record
 from services.memory.scope import Selection
-from services.memory.statistics import TableStatistics
+from services.memory.statistics import Backlog, TableStatistics
 
 
 class LancedbStore(LanceReads):
@@ -86,6 +86,12 @@ class LancedbStore(LanceReads):
             disk_bytes=await asyncio.to_thread(self._table.tree.size),
             indexes=await self._indexes.statistics(),
         )
+
+    async def backlog(self) -> Backlog:
+        """See Store.backlog."""
+        indexes = await self._indexes.statistics()
+        rows = max(index.indexed_rows + index.unindexed_rows for index in indexes)
+        return Backlog(rows, max(index.unindexed_rows for index in indexes))
 
     async def optimize(self) -> None:
         """See Store.optimize."""

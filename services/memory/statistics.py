@@ -14,6 +14,14 @@ class NamespaceCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Backlog:
+    """Rows of the table, and how many of them some index does not cover yet."""
+
+    rows: int
+    unindexed: int
+
+
+@dataclass(frozen=True, slots=True)
 class IndexStatistics:
     """One index: the kind is the store's own word for it, such as IVF_RQ."""
 

@@ -8,7 +8,7 @@ from services.memory.candidates import Candidates, Row, Scored
 from services.memory.embedder import EmbedderIdentity, Vector, Vectors
 from services.memory.records import Level, Record
 from services.memory.scope import Position, Scope, Selection
-from services.memory.statistics import NamespaceCount, TableStatistics
+from services.memory.statistics import Backlog, NamespaceCount, TableStatistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,10 @@ class Store(Protocol):
 
     async def statistics(self) -> TableStatistics:
         """The table as a whole."""
+        ...
+
+    async def backlog(self) -> Backlog:
+        """What `optimize` would have to do."""
         ...
 
     async def optimize(self) -> None:
