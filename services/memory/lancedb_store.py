@@ -14,6 +14,8 @@ from services.memory.records import Level, Record
 from services.memory.scope import Selection
 from services.memory.statistics import Backlog, TableStatistics
 
+_TALLIED = ["namespace", "level", "speaker"]
+
 
 class LancedbStore(LanceReads):
     """See Store. Make it with `open`."""
@@ -42,6 +44,7 @@ class LancedbStore(LanceReads):
             await self._table.sync()
             return
         rows = await asyncio.to_thread(lance_rows.to_table, records, vectors, self._identity)
+        self._tally.announce(records)
         await self._table.commit(lambda: self._table.raw.add(rows))
         self._tally.added(records)
 
@@ -124,11 +127,10 @@ class LancedbStore(LanceReads):
         """Makes missing indexes, syncs what a killed process left, and counts the rows."""
         await self._indexes.prepare()
         await asyncio.to_thread(self._table.tree.sync_with_ancestors)
-        rows = await self._table.raw.query().select(["namespace", "speaker"]).to_arrow()
+        rows = await self._table.raw.query().select(_TALLIED).to_arrow()
         distinct = await asyncio.to_thread(
-            lambda: (
-                rows.group_by(["namespace", "speaker"]).aggregate([([], "count_all")]).to_pylist()
-            )
+            lambda: rows.group_by(_TALLIED).aggregate([([], "count_all")]).to_pylist()
         )
         for row in distinct:
-            self._tally.count(row["namespace"], row["speaker"], row["count_all"])
+            level = Level(row["level"])
+            self._tally.count(row["namespace"], level, row["speaker"], row["count_all"])

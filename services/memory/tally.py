@@ -4,6 +4,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 
 from services.memory.records import Level, Record
+from services.memory.scope import Scope
 from services.memory.store import SomaHead
 
 _HEADS = 10_000  # Somas whose end is remembered
@@ -18,21 +19,27 @@ class Tally:
     def __init__(self) -> None:
         self._speakers: dict[str, set[str]] = {}
         self._rows: Counter[str] = Counter()
+        self._kinds: set[tuple[str, Level]] = set()
         # Changes of one Soma, under None of any; and of rows that may be of any Soma.
         self._revisions: Counter[tuple[str, str | None]] = Counter()
         self._scattered: Counter[str] = Counter()
         self._heads: OrderedDict[tuple[str, str], SomaHead] = OrderedDict()
 
-    def count(self, namespace: str, speaker: str, rows: int) -> None:
-        """Takes note of rows that were there at the start."""
+    def count(self, namespace: str, level: Level, speaker: str, rows: int) -> None:
+        """Takes note of rows."""
+        self._kinds.add((namespace, level))
         self._speakers.setdefault(namespace, set()).add(speaker)
         self._rows[namespace] += rows
+
+    def announce(self, records: Sequence[Record]) -> None:
+        """Takes note of rows that are about to be visible."""
+        self._kinds |= {(record.namespace, record.level) for record in records}
 
     def added(self, records: Sequence[Record]) -> None:
         """Takes note of new rows."""
         somas: dict[str, set[str]] = {}
         for record in records:
-            self.count(record.namespace, record.speaker, 1)
+            self.count(record.namespace, record.level, record.speaker, 1)
             somas.setdefault(record.namespace, set()).add(record.soma)
             self._go_on(record)
         for namespace, own in somas.items():
@@ -60,6 +67,12 @@ class Tally:
     def row_count(self, namespace: str) -> int:
         """See Store.row_count."""
         return self._rows[namespace]
+
+    def admits_all(self, scope: Scope) -> bool:
+        """Whether the scope admits every row that the table has had, or was announced to have."""
+        narrowed = scope.somas or scope.excluded_somas or scope.filters
+        admitted = {(scope.namespace, level) for level in scope.levels}
+        return not narrowed and self._kinds <= admitted
 
     def revision(self, namespace: str, soma: str | None) -> int:
         """See Store.revision."""

@@ -1,3 +1,4 @@
+import asyncio
 import os
 from pathlib import Path
 
@@ -5,11 +6,12 @@ import pytest
 
 from services.memory.embedder import EmbedderIdentity
 from services.memory.lancedb_store import LancedbStore
-from services.memory.scope import Selection
+from services.memory.records import Level
+from services.memory.scope import Scope, Selection
 from services.memory.statistics import NamespaceCount
 from shared.errors import FailedPrecondition
 from tests.unit.memory.drafts import episode, summary
-from tests.unit.memory.store_conformance import StoreConformance, add
+from tests.unit.memory.store_conformance import StoreConformance, add, unit
 
 
 class TestLancedbStore(StoreConformance):
@@ -71,6 +73,28 @@ async def test_a_single_deleted_row_of_many_is_purged_and_the_rest_found(store) 
     assert await store.counts() == [NamespaceCount("people", 49, 0)]
     kept = await store.fetch([row.id for row in rows])
     assert kept == {row.id: row for row in rows if row is not rows[7]}
+
+
+async def test_a_namespace_stays_apart_from_one_that_comes_while_it_is_searched(store) -> None:
+    await add(store, *(episode(f"apple {n}", second=n) for n in range(5)))
+    scope, vector = Scope("people", tuple(Level)), unit(store, 0)[0]
+    finished = asyncio.Event()
+
+    async def read() -> None:
+        while not finished.is_set():
+            near = await store.nearest(scope, vector, 50)
+            matching = await store.matching(scope, "apple", 50)
+            for record in (*near.records, *matching.records):
+                assert record.namespace == "people"
+
+    readers = [asyncio.create_task(read()) for _ in range(3)]
+    await asyncio.sleep(0.05)
+    for n in range(10):
+        await add(store, episode(f"apple of another {n}", namespace=f"other/{n}"))
+    finished.set()
+    await asyncio.gather(*readers)
+    only = Scope("other/3", (Level.SUMMARY,))
+    assert (await store.nearest(only, vector, 50)).records == []
 
 
 async def test_purging_an_empty_table_is_done_at_once(store) -> None:
