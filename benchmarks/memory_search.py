@@ -28,7 +28,6 @@ import numpy as np
 import numpy.typing as npt
 from batos.memory.v1 import memory_pb2 as pb
 from batos.memory.v1 import memory_pb2_grpc
-from lancedb.expr import col, lit
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -116,8 +115,7 @@ def raw_search(table: Any, vector: Vectors, *, exact: bool) -> Awaitable[Any]:
         query = query.distance_type("dot").bypass_vector_index()
     else:
         query = query.distance_type("cosine").nprobes(PROBES).refine_factor(refine(BEST))
-    query = query.where(col("namespace") == lit(NAMESPACE)).select([*RECORD_COLUMNS, "_distance"])
-    found: Awaitable[Any] = query.limit(BEST).to_arrow()
+    found: Awaitable[Any] = query.select([*RECORD_COLUMNS, "_distance"]).limit(BEST).to_arrow()
     return found
 
 
