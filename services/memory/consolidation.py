@@ -40,8 +40,10 @@ class Consolidator:
         """Keeps a summary of the Soma: the text, or its central sentences where that is empty.
 
         Raises NotFound (SOMA_EMPTY) where the Soma has no episodes, InvalidArgument where the text
-        is too long.
+        is blank or too long; nothing has changed then.
         """
+        if text:
+            check_summary(Draft(namespace, Level.SUMMARY, soma, "", text))
         merged = await self._writer.alone(lambda: self._merge(request_id, namespace, soma))
         async with self._library.reading() as shelf:
             rows = await shelf.store.every(Selection(namespace, soma=soma))
@@ -57,7 +59,6 @@ class Consolidator:
             created_at=max(row.created_at for row in episodes),
             metadata=_LABELS,
         )
-        check_summary(draft)
         (summary_id,) = (await (await self._writer.append(request_id, [draft]))).ids
         old = tuple(row.id for row in rows if _is_ours(row) and row.id != summary_id)
 

@@ -167,7 +167,7 @@ class MemoryServiceServicer:
         """Embeds all records anew with another embedder while all else goes on, and uses it from then
         on. Each response tells how far it is. It goes on where the caller hangs up, and where it was
         cut off by a crash, the next call takes it up again. FAILED_PRECONDITION or UNAVAILABLE where
-        the model is missing or away; nothing has changed then.
+        the model is missing or away; nothing has changed then. Purges wait until it is finished.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

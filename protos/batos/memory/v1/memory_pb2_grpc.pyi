@@ -62,7 +62,7 @@ class MemoryServiceStub:
     """Embeds all records anew with another embedder while all else goes on, and uses it from then
     on. Each response tells how far it is. It goes on where the caller hangs up, and where it was
     cut off by a crash, the next call takes it up again. FAILED_PRECONDITION or UNAVAILABLE where
-    the model is missing or away; nothing has changed then.
+    the model is missing or away; nothing has changed then. Purges wait until it is finished.
     """
     GetStats: _grpc.UnaryUnaryMultiCallable[_memory_pb2.GetStatsRequest, _memory_pb2.GetStatsResponse]
     """Counts what is kept."""
@@ -101,7 +101,7 @@ class MemoryServiceAsyncStub(MemoryServiceStub):
     """Embeds all records anew with another embedder while all else goes on, and uses it from then
     on. Each response tells how far it is. It goes on where the caller hangs up, and where it was
     cut off by a crash, the next call takes it up again. FAILED_PRECONDITION or UNAVAILABLE where
-    the model is missing or away; nothing has changed then.
+    the model is missing or away; nothing has changed then. Purges wait until it is finished.
     """
     GetStats: _aio.UnaryUnaryMultiCallable[_memory_pb2.GetStatsRequest, _memory_pb2.GetStatsResponse]  # type: ignore[assignment]
     """Counts what is kept."""
@@ -197,7 +197,7 @@ class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
         """Embeds all records anew with another embedder while all else goes on, and uses it from then
         on. Each response tells how far it is. It goes on where the caller hangs up, and where it was
         cut off by a crash, the next call takes it up again. FAILED_PRECONDITION or UNAVAILABLE where
-        the model is missing or away; nothing has changed then.
+        the model is missing or away; nothing has changed then. Purges wait until it is finished.
         """
 
     @_abc_1.abstractmethod
