@@ -37,7 +37,9 @@ def rows_of(talk: dict[str, Any]) -> Iterator[Row]:
     for session, at, turns in sessions(talk):
         for place, turn in enumerate(turns):
             said = episode(turn, session, at)
-            yield Row(turn["dia_id"], Level.EPISODE, session, place, said.speaker, said.text, at)
+            yield Row(
+                turn["dia_id"], Level.EPISODE, session, place, said.speaker, said.text, at, 0.0
+            )
 
 
 class Talk:

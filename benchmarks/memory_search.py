@@ -161,11 +161,11 @@ async def measure(
         "disk_bytes": stats.disk_bytes,
     }
     for mode in OTHER_MODES:
-        took = []
+        times = []
         for text in texts:
-            took.append((await timed(stub.Search(request(text, mode))))[1])
+            times.append((await timed(stub.Search(request(text, mode))))[1])
             progress.advance(task)
-        found[f"{mode}_p50_ms"], found[f"{mode}_p99_ms"] = quantiles(took)
+        found[f"{mode}_p50_ms"], found[f"{mode}_p99_ms"] = quantiles(times)
     return found
 
 
