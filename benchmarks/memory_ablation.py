@@ -13,6 +13,7 @@ import json
 import statistics
 from collections.abc import Iterator
 from dataclasses import fields, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from rich.table import Table
 from benchmarks.memory_recall import ADVERSARIAL, CUTS, episode, evidence, sessions
 from services.memory.candidates import Row
 from services.memory.evidence import Judge, Weights
+from services.memory.extract import summary_of
 from services.memory.frequencies import Frequencies
 from services.memory.lexicon import Lexicon
 from services.memory.records import Level
@@ -42,6 +44,14 @@ def rows_of(talk: dict[str, Any]) -> Iterator[Row]:
             )
 
 
+def summaries_of(rows: list[Row]) -> Iterator[Row]:
+    """A summary of each session, as `Consolidate` makes it without a model."""
+    for soma, turns in groupby(rows, key=lambda row: row.soma):
+        said = list(turns)
+        at = said[-1].created_at
+        yield Row(soma, Level.SUMMARY, soma, len(said), "", summary_of(said), at, 0.0)
+
+
 class Talk:
     """A conversation, analysed once for all weights."""
 
@@ -54,8 +64,11 @@ class Talk:
         self._windows = Windows(turns, lexicon)
         known = {row.id for row in rows}
         judge = Judge(self._frequencies, lexicon, Weights())
+        sums = Windows(
+            Analysis(lexicon).turns(list(summaries_of(rows)), self._frequencies, names), lexicon
+        )
         self._questions = [
-            (judge.question(text, names), wanted)
+            (asked := judge.question(text, names), judge.summaries(asked, sums), wanted)
             for question in talk["qa"]
             if question["category"] != ADVERSARIAL
             and (wanted := evidence(question, known))
@@ -65,8 +78,8 @@ class Talk:
     def recalls(self, weights: Weights) -> Iterator[list[float]]:
         """Recall at each cut, per question."""
         judge = Judge(self._frequencies, self._lexicon, weights)
-        for question, wanted in self._questions:
-            score = judge.judge(question, self._windows, {}).score
+        for question, told, wanted in self._questions:
+            score = judge.judge(question, self._windows, told).score
             best = np.argsort(-score, kind="stable")[: max(CUTS)]
             found = [self._windows.turns[place].id for place in best]
             yield [len(wanted & set(found[:cut])) / len(wanted) for cut in CUTS]
@@ -83,7 +96,7 @@ def main(data: Path) -> None:
     lexicon = Lexicon()
     talks = [Talk(talk, lexicon) for talk in json.loads(data.read_text())]
     base = Weights()
-    names = [field.name for field in fields(base) if field.name != "summary"]
+    names = [field.name for field in fields(base)]
     found = {"all": mean(talks, base)}
     for name in track(names, "ablation", console=Console(stderr=True)):
         weight = getattr(base, name)

@@ -13,6 +13,7 @@ from datetime import date
 
 import Stemmer
 
+from services.memory.candidates import Row
 from services.memory.records import Record
 from services.memory.stop_words import STOP_WORDS
 from services.memory.words import indexable, words_in
@@ -55,7 +56,7 @@ class Sentence:
         )
 
 
-def summary_of(episodes: Sequence[Record]) -> str:
+def summary_of(episodes: Sequence[Record | Row]) -> str:
     """Who, when, the central sentences in their order, and names; "" where nothing was said."""
     if not episodes:
         return ""
@@ -77,7 +78,7 @@ def summary_of(episodes: Sequence[Record]) -> str:
     return " ".join(parts)
 
 
-def _sentences(episodes: Sequence[Record]) -> list[Sentence]:
+def _sentences(episodes: Sequence[Record | Row]) -> list[Sentence]:
     stemmer = Stemmer.Stemmer("english")
     found: list[Sentence] = []
     for row in episodes:
@@ -122,7 +123,7 @@ def _weight(sentence: Sentence, counts: Counter[str]) -> float:
     return sum(counts[stem] for stem in sentence.stems) / len(sentence.stems)
 
 
-def _names(episodes: Sequence[Record], speakers: Sequence[str]) -> list[str]:
+def _names(episodes: Sequence[Record | Row], speakers: Sequence[str]) -> list[str]:
     """The most frequent names that are not those of speakers."""
     said = Counter(name for row in episodes for name in _NAME.findall(row.text))
     own = {word for speaker in speakers for word in words_in(speaker)}
@@ -136,7 +137,7 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _span(episodes: Sequence[Record]) -> tuple[date, date]:
+def _span(episodes: Sequence[Record | Row]) -> tuple[date, date]:
     days = [row.created_at.date() for row in episodes]
     return min(days), max(days)
 
