@@ -6,8 +6,10 @@ import uuid
 import grpc
 import pytest
 from batos.memory.v1 import memory_pb2 as pb
+from batos.memory.v1.memory_pb2_grpc import MemoryServiceStub
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from shared.channel import open_channel
 from shared.errors import InvalidArgument
 from shared.rpc_status import from_rpc_error
 from tests.integration.memory.memory_process import batch, request_id, send
@@ -147,6 +149,27 @@ async def test_a_cancelled_stream_harms_no_other(stub, namespace: str) -> None:
     await send(stub, batch(["after"], namespace=namespace, start=99))
     found = await stub.Search(pb.SearchRequest(namespace=namespace, query="after"))
     assert found.hits[0].record.text == "after"
+
+
+@pytest.mark.parametrize("end", ["cancelled", "channel closed"])
+async def test_a_bulk_ingest_that_was_cut_off_is_resumed(memory, stub, namespace: str, end) -> None:
+    requests = [
+        batch([f"part {n} turn {t}" for t in range(50)], namespace=namespace, start=n * 50)
+        for n in range(20)
+    ]
+    acknowledged: list[list[str]] = []
+    async with open_channel(memory.address) as channel:
+        call = MemoryServiceStub(channel).CreateEpisodes(iter(requests))
+        while len(acknowledged) < 7:
+            acknowledged.append(list((await call.read()).ids))
+        if end == "cancelled":
+            call.cancel()
+    answers = await send(stub, *requests)
+    assert [list(answer.ids) for answer in answers[:7]] == acknowledged
+    assert not sum(answer.duplicate_count for answer in answers)
+    assert len({row_id for answer in answers for row_id in answer.ids}) == 1000
+    (stats,) = (await stub.GetStats(pb.GetStatsRequest(namespace=namespace))).namespaces
+    assert stats.episode_count == 1000
 
 
 async def test_forgotten_is_gone_at_once_and_purged_soon(stub, namespace: str) -> None:
