@@ -130,6 +130,10 @@ class LanceReads:
         """See Store.revision."""
         return self._tally.revision(namespace, soma)
 
+    def added_since(self, namespace: str, revision: int) -> Sequence[Record] | None:
+        """See Store.added_since."""
+        return self._tally.additions.since(namespace, revision)
+
     def row_count(self, namespace: str) -> int:
         """See Store.row_count."""
         return self._tally.row_count(namespace)

@@ -49,7 +49,11 @@ class SmallNamespaces:
         kept = self._kept.get(namespace)
         if kept and kept.revision == revision and kept.frequencies is frequencies:
             return kept
-        records = await self._store.every(Selection(namespace))
+        added = self._store.added_since(namespace, kept.revision) if kept else None
+        if kept and added is not None:
+            records = [*kept.records.values(), *added]
+        else:
+            records = list(await self._store.every(Selection(namespace)))
         whole = await asyncio.to_thread(self._analysed, revision, frequencies, records, names)
         if sum(len(each.records) for each in self._kept.values()) > _LIMIT:
             self._kept.clear()

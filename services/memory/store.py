@@ -140,6 +140,13 @@ class Store(Protocol):
         """A number that grows with each change of a Soma's rows, or of any in the namespace."""
         ...
 
+    def added_since(self, namespace: str, revision: int) -> Sequence[Record] | None:
+        """The records that came after a revision of the namespace, where nothing else changed.
+
+        None where something did, or where that is not known any more.
+        """
+        ...
+
     def row_count(self, namespace: str) -> int:
         """How many rows the namespace has had; forgotten ones may count."""
         ...

@@ -3,6 +3,7 @@
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 
+from services.memory.additions import Additions
 from services.memory.records import Level, Record
 from services.memory.scope import Scope
 from services.memory.store import SomaHead
@@ -23,6 +24,7 @@ class Tally:
         # Changes of one Soma, under None of any; and of rows that may be of any Soma.
         self._revisions: Counter[tuple[str, str | None]] = Counter()
         self._scattered: Counter[str] = Counter()
+        self.additions = Additions()
         self._heads: OrderedDict[tuple[str, str], SomaHead] = OrderedDict()
 
     def count(self, namespace: str, level: Level, speaker: str, rows: int) -> None:
@@ -43,10 +45,16 @@ class Tally:
             somas.setdefault(record.namespace, set()).add(record.soma)
             self._go_on(record)
         for namespace, own in somas.items():
-            self.changed(namespace, own)
+            self._count_changes(namespace, own)
+            new = [record for record in records if record.namespace == namespace]
+            self.additions.add(namespace, self._revisions[namespace, None], new)
 
     def changed(self, namespace: str, somas: Iterable[str | None]) -> None:
         """Takes note that rows of some Somas changed; None is whichever Soma."""
+        self.additions.other(namespace)
+        self._count_changes(namespace, somas)
+
+    def _count_changes(self, namespace: str, somas: Iterable[str | None]) -> None:
         self._revisions[namespace, None] += 1
         for soma in somas:
             if soma is None:

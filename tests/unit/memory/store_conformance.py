@@ -328,6 +328,25 @@ class StoreConformance:
         assert store.row_count("people") >= 1
         assert store.row_count("nobody") == 0
 
+    async def test_additions_are_told_until_something_else_changes(self, store: Store) -> None:
+        await add(store, episode("before", namespace="other"))
+        begin = store.revision("people")
+        first = await add(store, episode("one"), episode("far", namespace="other"))
+        second = await add(store, episode("two", second=1))
+        assert store.added_since("people", begin) == [first[0], *second]
+        assert store.added_since("people", store.revision("people")) == []
+        many = await add(store, *(episode(f"turn {n}", "many", second=n) for n in range(300)))
+        assert store.added_since("people", begin) is None  # too many to be remembered
+        assert (store.added_since("people", store.revision("people") - 1) or []) in ([], many)
+        await store.set_parent("people", "somas/1", "0" * 32)
+        assert store.added_since("people", begin) is None
+        now = store.revision("people")
+        third = await add(store, episode("three", second=2))
+        assert store.added_since("people", now) == third
+        await store.forget(Selection("people", soma="many"))
+        assert store.added_since("people", now) is None
+        assert store.added_since("nobody", 0) is None
+
 
 def _holds(folder, needle: bytes) -> bool:
     return any(needle in path.read_bytes() for path in folder.rglob("*") if path.is_file())
