@@ -82,15 +82,20 @@ def _span(request: pb.SearchRequest) -> timedelta:
         raise InvalidArgument.of_field("recency_half_life", "must be a valid span") from None
 
 
-def _filters(request: pb.SearchRequest | pb.RecordFilter) -> Filters:
-    begin, end = _moment(request, "created_from"), _moment(request, "created_before")
+def _filters(given: pb.SearchRequest | pb.RecordFilter, prefix: str = "") -> Filters:
+    begin = _moment(given, f"{prefix}created_from")
+    end = _moment(given, f"{prefix}created_before")
     if begin and end and end <= begin:
-        raise InvalidArgument.of_field("created_before", "must be after created_from")
-    if len(request.speakers) > SPEAKER_LIMIT:
-        raise InvalidArgument.of_field("speakers", f"must hold at most {SPEAKER_LIMIT} names")
-    if len(request.metadata) > LABEL_LIMIT:
-        raise InvalidArgument.of_field("metadata", f"must have at most {LABEL_LIMIT} labels")
-    return Filters(begin, end, tuple(request.speakers), dict(request.metadata))
+        raise InvalidArgument.of_field(f"{prefix}created_before", "must be after created_from")
+    if len(given.speakers) > SPEAKER_LIMIT:
+        raise InvalidArgument.of_field(
+            f"{prefix}speakers", f"must hold at most {SPEAKER_LIMIT} names"
+        )
+    if len(given.metadata) > LABEL_LIMIT:
+        raise InvalidArgument.of_field(
+            f"{prefix}metadata", f"must have at most {LABEL_LIMIT} labels"
+        )
+    return Filters(begin, end, tuple(given.speakers), dict(given.metadata))
 
 
 def selection(request: pb.ForgetRequest) -> Selection:
@@ -119,7 +124,7 @@ def _conditions(given: pb.RecordFilter) -> Conditions:
     if given.level not in pb.Level.values():
         raise InvalidArgument.of_field("filter.level", "must be LEVEL_SUMMARY or LEVEL_EPISODE")
     level = Level(given.level) if given.level else None
-    return Conditions(level, tuple(given.somas), _filters(given))
+    return Conditions(level, tuple(given.somas), _filters(given, "filter."))
 
 
 def change(request: pb.UpdateRequest) -> Change:

@@ -51,7 +51,7 @@ def spoiled(message: Message, path: str = "", depth: int = 0) -> Iterator[tuple[
 def _spoiled_message(
     message: Message, field: FieldDescriptor, name: str, depth: int
 ) -> Iterator[tuple[str, Spoil]]:
-    if field.message_type.full_name.startswith("google.protobuf."):
+    if "seconds" in field.message_type.fields_by_name:  # a Timestamp or a Duration
         for number, (seconds, nanos) in enumerate(MOMENTS):
             yield f"{name} #{number}", _moment(field.name, seconds, nanos)
         return

@@ -28,6 +28,7 @@ INDIRECT = {  # the fault shows in another field than the one that was spoiled
     ("Converse", "soma"): {"persona", "soma"},
     ("Forget", "ids"): {"ids", "soma"},
     ("Forget", "soma"): {"ids", "soma"},
+    ("Update", "update_mask"): {"text", "importance", "metadata"},
     ("Session", "cell"): {"open"},
 }
 

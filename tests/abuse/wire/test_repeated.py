@@ -4,6 +4,7 @@ import asyncio
 
 import grpc
 import pytest
+from batos.memory.v1 import memory_pb2 as memory
 from batos.supervisor.v1 import supervisor_pb2 as supervisor
 from batos.supervisor.v1.supervisor_pb2_grpc import SupervisorServiceStub
 from batos.toolforge.v1 import toolforge_pb2 as toolforge
@@ -51,6 +52,21 @@ class Ready:
         request = VALID["supervisor"]["Converse"]()
         events = [event async for event in self._supervisor.Converse(request)]
         return events[-1].finished.soma
+
+    async def _episode(self) -> str:
+        wire, (_, create) = self.wires["memory"], MUTATIONS["CreateEpisodes"]
+        request = VALID["memory"]["CreateEpisodes"]()
+        kept = await wire.send(create, [request.SerializeToString()])
+        return memory.CreateEpisodesResponse.FromString(kept.responses[0]).ids[0]
+
+    async def _Update(self):
+        request = VALID["memory"]["Update"]()
+        request.id = await self._episode()
+        return request
+
+    async def _Consolidate(self):
+        await self._episode()
+        return VALID["memory"]["Consolidate"]()
 
     async def _RateSoma(self):
         request = VALID["supervisor"]["RateSoma"]()

@@ -12,6 +12,7 @@ from batos.supervisor.v1 import supervisor_pb2 as supervisor
 from batos.toolforge.v1 import toolforge_pb2 as toolforge
 from batos.trainer.v1 import trainer_pb2 as trainer
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -108,6 +109,34 @@ MEMORY: Mapping[str, Callable[[], Message]] = {
     "Forget": lambda: memory.ForgetRequest(
         request_id=fresh(), namespace="tests", soma="somas/nobody"
     ),
+    "Get": lambda: memory.GetRequest(namespace="tests", id=NOWHERE),
+    "List": lambda: memory.ListRequest(
+        namespace="tests",
+        filter=memory.RecordFilter(
+            level=memory.LEVEL_EPISODE,
+            somas=["somas/a"],
+            created_from=Timestamp(seconds=1),
+            created_before=NOW,
+            speakers=["user"],
+            metadata={"kind": "fact"},
+        ),
+        page_size=5,
+        page_token=f"7.{NOWHERE}",
+    ),
+    "Update": lambda: memory.UpdateRequest(
+        request_id=fresh(),
+        namespace="tests",
+        id=NOWHERE,
+        text="Bats sleep by day.",
+        importance=0.7,
+        metadata={"kind": "fact"},
+        update_mask=FieldMask(paths=["text", "importance", "metadata"]),
+    ),
+    "Consolidate": lambda: memory.ConsolidateRequest(
+        request_id=fresh(), namespace="tests", soma="somas/a", text="Of bats."
+    ),
+    "Optimize": memory.OptimizeRequest,
+    "Reembed": lambda: memory.ReembedRequest(embedder="wordllama-256"),  # which it has
     "GetStats": lambda: memory.GetStatsRequest(namespace="tests", page_size=5, page_token="a"),
 }
 
