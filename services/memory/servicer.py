@@ -2,7 +2,7 @@
 
 import asyncio
 import bisect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 import grpc
@@ -39,15 +39,13 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
         self, request: pb.CreateSummaryRequest, context: Context
     ) -> pb.CreateSummaryResponse:
         """Stores one summary."""
-        async with self._ledger.alone(request):
-            first = await self._ledger.replay(request, pb.CreateSummaryResponse)
-            if first is not None:
-                return first
-            record = await self._scrapbook.create_summary(
-                request.request_id, requests.summary_draft(request)
-            )
-            answer = pb.CreateSummaryResponse(summary=answers.record_message(record))
-            return await self._recorded(request, answer)
+
+        async def answer() -> pb.CreateSummaryResponse:
+            draft = requests.summary_draft(request)
+            record = await self._scrapbook.create_summary(request.request_id, draft)
+            return pb.CreateSummaryResponse(summary=answers.record_message(record))
+
+        return await self._once(request, pb.CreateSummaryResponse, answer)
 
     async def CreateEpisodes(
         self, request_iterator: AsyncIterator[pb.CreateEpisodesRequest], context: Context
@@ -79,45 +77,41 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
 
     async def Update(self, request: pb.UpdateRequest, context: Context) -> pb.UpdateResponse:
         """Changes one record."""
-        async with self._ledger.alone(request):
-            first = await self._ledger.replay(request, pb.UpdateResponse)
-            if first is not None:
-                return first
-            request_id = parse_request_id(request.request_id)
+
+        async def answer() -> pb.UpdateResponse:
             change = requests.change(request)
+            request_id = parse_request_id(request.request_id)
             record = await self._scrapbook.update(request_id, request.namespace, change)
-            answer = pb.UpdateResponse(record=answers.record_message(record))
-            return await self._recorded(request, answer)
+            return pb.UpdateResponse(record=answers.record_message(record))
+
+        return await self._once(request, pb.UpdateResponse, answer)
 
     async def Consolidate(
         self, request: pb.ConsolidateRequest, context: Context
     ) -> pb.ConsolidateResponse:
         """Sums one Soma up."""
-        async with self._ledger.alone(request):
-            first = await self._ledger.replay(request, pb.ConsolidateResponse)
-            if first is not None:
-                return first
-            request_id = parse_request_id(request.request_id)
+
+        async def answer() -> pb.ConsolidateResponse:
             record, done = await self._scrapbook.consolidate(
-                request_id, request.namespace, request.soma, request.text
+                parse_request_id(request.request_id), request.namespace, request.soma, request.text
             )
-            answer = pb.ConsolidateResponse(
+            return pb.ConsolidateResponse(
                 summary=answers.record_message(record),
                 merged_count=done.merged,
                 replaced_count=done.replaced,
             )
-            return await self._recorded(request, answer)
+
+        return await self._once(request, pb.ConsolidateResponse, answer)
 
     async def Forget(self, request: pb.ForgetRequest, context: Context) -> pb.ForgetResponse:
         """Removes records."""
-        async with self._ledger.alone(request):
-            first = await self._ledger.replay(request, pb.ForgetResponse)
-            if first is not None:
-                return first
+
+        async def answer() -> pb.ForgetResponse:
             request_id = parse_request_id(request.request_id)
             forgotten = await self._scrapbook.forget(request_id, requests.selection(request))
-            answer = pb.ForgetResponse(forgotten_count=forgotten.count, purged=forgotten.purged)
-            return await self._recorded(request, answer)
+            return pb.ForgetResponse(forgotten_count=forgotten.count, purged=forgotten.purged)
+
+        return await self._once(request, pb.ForgetResponse, answer)
 
     async def Optimize(self, request: pb.OptimizeRequest, context: Context) -> pb.OptimizeResponse:
         """Does the upkeep that is due."""
@@ -173,22 +167,26 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
     async def _acknowledged(
         self, request: pb.CreateEpisodesRequest, submitted: asyncio.Event
     ) -> pb.CreateEpisodesResponse:
-        async with self._ledger.alone(request):
-            first = await self._ledger.replay(request, pb.CreateEpisodesResponse)
-            if first is not None:
-                return first
+        async def answer() -> pb.CreateEpisodesResponse:
             receipt = await self._scrapbook.submit(
                 request.request_id, request.namespace, requests.episode_drafts(request)
             )
             submitted.set()
             kept = await receipt
-            answer = pb.CreateEpisodesResponse(
+            return pb.CreateEpisodesResponse(
                 request_id=request.request_id, ids=kept.ids, duplicate_count=kept.duplicate_count
             )
-            return await self._recorded(request, answer)
 
-    async def _recorded(self, request: Message, answer: A) -> A:
-        # The rows are durable by now. Should the process die before this, a retry finds them by
-        # their ids and hashes and gets the same ids.
-        await self._ledger.keep(request, answer)
-        return answer
+        return await self._once(request, pb.CreateEpisodesResponse, answer)
+
+    async def _once(self, request: Message, kind: type[A], answer: Callable[[], Awaitable[A]]) -> A:
+        """The first answer to a request, which is made where there is none yet."""
+        async with self._ledger.alone(request):
+            first = await self._ledger.replay(request, kind)
+            if first is not None:
+                return first
+            made = await answer()
+            # The rows are durable by now. Should the process die before this, a retry finds them
+            # by their ids and hashes and gets the same ids.
+            await self._ledger.keep(request, made)
+            return made

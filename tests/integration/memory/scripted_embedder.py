@@ -1,13 +1,12 @@
 """A peer that speaks `/api/embed` by a script: for faults that no real server shows on demand."""
 
-import asyncio
 from collections.abc import Callable
 
-import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from tests.integration.scripted_peer import ScriptedPeer
 
 Answer = Callable[[list[str]], Response]
 
@@ -17,7 +16,7 @@ def plain(texts: list[str]) -> Response:
     return JSONResponse({"embeddings": [[3.0, 4.0, 0.0, float(len(text))] for text in texts]})
 
 
-class ScriptedEmbedder:
+class ScriptedEmbedder(ScriptedPeer):
     """Has the one model "tiny". `answers` are used up in their order; then it is `plain`."""
 
     def __init__(self) -> None:
@@ -27,21 +26,7 @@ class ScriptedEmbedder:
             Route("/api/embed", self._embed, methods=["POST"]),
             Route("/api/tags", self._tags),
         ]
-        config = uvicorn.Config(
-            Starlette(routes=routes), host="127.0.0.1", port=0, log_level="error", lifespan="off"
-        )
-        self._server = uvicorn.Server(config)
-
-    async def start(self) -> None:
-        self._serving = asyncio.create_task(self._server.serve())
-        while not self._server.started:
-            await asyncio.sleep(0.01)
-        (socket,) = self._server.servers[0].sockets
-        self.url = f"http://127.0.0.1:{socket.getsockname()[1]}"
-
-    async def stop(self) -> None:
-        self._server.should_exit = self._server.force_exit = True
-        await self._serving
+        super().__init__(routes)
 
     async def _embed(self, request: Request) -> Response:
         body = await request.json()

@@ -10,11 +10,11 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 
-import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+
+from tests.integration.scripted_peer import ScriptedPeer
 
 Lines = AsyncIterator[bytes]
 
@@ -33,7 +33,7 @@ async def well_behaved() -> Lines:
     yield last()
 
 
-class ScriptedBackend:
+class ScriptedBackend(ScriptedPeer):
     """`models` are tags and digests; `vram` tags and bytes; `say` makes the lines of an answer."""
 
     def __init__(self) -> None:
@@ -53,21 +53,7 @@ class ScriptedBackend:
             Route("/api/tags", self._tags),
             Route("/api/ps", self._ps),
         ]
-        config = uvicorn.Config(
-            Starlette(routes=routes), host="127.0.0.1", port=0, log_level="error", lifespan="off"
-        )
-        self._server = uvicorn.Server(config)
-
-    async def start(self) -> None:
-        self._serving = asyncio.create_task(self._server.serve())
-        while not self._server.started:
-            await asyncio.sleep(0.01)
-        (socket,) = self._server.servers[0].sockets
-        self.url = f"http://127.0.0.1:{socket.getsockname()[1]}"
-
-    async def stop(self) -> None:
-        self._server.should_exit = self._server.force_exit = True
-        await self._serving
+        super().__init__(routes)
 
     async def _chat(self, request: Request) -> Response:
         chat = await request.json()
