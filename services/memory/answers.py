@@ -1,19 +1,17 @@
 """What the domain answers, as Memory's protobuf messages. Used by the servicer alone."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from batos.memory.v1 import memory_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.memory.query import Found
-from services.memory.records import Record
+from services.memory.records import Record, microseconds_of
 from services.memory.reembedding import Progress
 from services.memory.scrapbook import Stats
 from services.memory.statistics import TableStatistics
 from shared import pages
-
-_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def list_response(records: Sequence[Record], size: int) -> pb.ListResponse:
@@ -22,7 +20,7 @@ def list_response(records: Sequence[Record], size: int) -> pb.ListResponse:
     token = ""
     if more:
         last = records[len(shown) - 1]
-        token = f"{(last.created_at - _EPOCH) // timedelta(microseconds=1)}.{last.id}"
+        token = f"{microseconds_of(last.created_at)}.{last.id}"
     return pb.ListResponse(records=shown, next_page_token=token)
 
 

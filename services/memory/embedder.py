@@ -19,6 +19,13 @@ class EmbedderIdentity:
     dimension: int
 
 
+def unit_length(raw: Vectors) -> Vectors:
+    """Vectors of length 1; zeros stay."""
+    length = np.linalg.norm(raw, axis=1, keepdims=True)
+    unit: Vectors = np.divide(raw, length, out=np.zeros_like(raw), where=length > 0)
+    return unit
+
+
 class Embedder(Protocol):
     """Texts to vectors; equal texts give equal vectors, in any batch."""
 

@@ -4,14 +4,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from services.memory.candidates import Row
 from services.memory.embedder import EmbedderIdentity, Vectors
-from services.memory.records import Level, Record
+from services.memory.records import Level, Record, microseconds_of, moment_of
 from services.memory.words import indexable
 
 # Lance takes some 2.5 ms for each column of the rows that a search has found, however few, so what
@@ -31,8 +30,6 @@ _OWN_COLUMNS = (
 )
 _BODY = tuple(field.name for field in fields(Record) if field.name != "parent_id")
 _JUDGED = tuple(field.name for field in fields(Row))
-_EPOCH = datetime.fromtimestamp(0, UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 _EMBEDDER = b"batos.embedder"
 _DIMENSION = b"batos.dimension"
@@ -110,7 +107,7 @@ def fingerprints(rows: pa.RecordBatch) -> dict[str, bytes]:
 def _body(record: Record) -> str:
     """JSON of all fields but the parent, in the order of _BODY; the time in microseconds."""
     values = {name: getattr(record, name) for name in _BODY}
-    values["created_at"] = (record.created_at - _EPOCH) // _MICROSECOND
+    values["created_at"] = microseconds_of(record.created_at)
     values["metadata"] = dict(record.metadata)
     return json.dumps(list(values.values()), ensure_ascii=False)
 
@@ -118,5 +115,5 @@ def _body(record: Record) -> str:
 def _fields_of(body: str) -> dict[str, Any]:
     values = dict(zip(_BODY, json.loads(body), strict=True))
     values["level"] = Level(values["level"])
-    values["created_at"] = _EPOCH + values["created_at"] * _MICROSECOND
+    values["created_at"] = moment_of(values["created_at"])
     return values

@@ -7,7 +7,7 @@ import httpx
 import numpy as np
 from ollama import AsyncClient, ResponseError
 
-from services.memory.embedder import EmbedderIdentity, Vectors
+from services.memory.embedder import EmbedderIdentity, Vectors, unit_length
 from shared.errors import BatosError, FailedPrecondition, Internal, Unavailable
 
 PREFIX = "ollama/"
@@ -86,9 +86,7 @@ class OllamaEmbedder:
         raw = np.asarray(answer, dtype=np.float32)
         if not np.isfinite(raw).all():
             raise self._bad(f"made vectors of {self._model} that are no numbers")
-        length = np.linalg.norm(raw, axis=1, keepdims=True)
-        unit: Vectors = np.divide(raw, length, out=np.zeros_like(raw), where=length > 0)
-        return unit
+        return unit_length(raw)
 
     async def _digest(self) -> str:
         try:

@@ -5,7 +5,7 @@ import hashlib
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from shared.errors import InvalidArgument, Violation
 
@@ -14,6 +14,9 @@ NAME_LIMIT_BYTES = 1024
 LABEL_LIMIT = 32
 LABEL_LIMIT_BYTES = 1024
 BATCH_LIMIT = 1000
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Level(enum.IntEnum):
@@ -57,6 +60,16 @@ class Record:
     content_hash: str
     importance: float
     metadata: Mapping[str, str]
+
+
+def microseconds_of(moment: datetime) -> int:
+    """Since 1970, UTC."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of(microseconds: int) -> datetime:
+    """The inverse of `microseconds_of`; OverflowError where no year has it."""
+    return _EPOCH + microseconds * _MICROSECOND
 
 
 def content_hash(draft: Draft, created_at: datetime) -> str:

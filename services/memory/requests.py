@@ -8,12 +8,11 @@ from google.protobuf.message import Message
 from services.memory.change import Change
 from services.memory.filters import SPEAKER_LIMIT, Filters
 from services.memory.query import DEFAULT_HALF_LIFE, Mode, Preferences, Query
-from services.memory.records import LABEL_LIMIT, Draft, Level
+from services.memory.records import LABEL_LIMIT, Draft, Level, moment_of
 from services.memory.scope import Conditions, Position, Selection
 from shared import pages
 from shared.errors import InvalidArgument, Violation
 
-_EPOCH = datetime.fromtimestamp(0, UTC)
 _SELECTORS = ("ids", "soma", "filter", "whole_namespace")
 
 
@@ -148,7 +147,7 @@ def position(page_token: str) -> Position | None:
     try:
         if not row_id:
             raise ValueError
-        return _EPOCH + timedelta(microseconds=int(microseconds)), row_id
+        return moment_of(int(microseconds)), row_id
     except (ValueError, OverflowError):
         raise InvalidArgument.of_field("page_token", "is not one of ours") from None
 

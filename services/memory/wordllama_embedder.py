@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import wordllama
 
-from services.memory.embedder import EmbedderIdentity, Vectors
+from services.memory.embedder import EmbedderIdentity, Vectors, unit_length
 
 Dimension = Literal[64, 128, 256]
 
@@ -55,8 +55,7 @@ class WordllamaEmbedder:
         vectors = np.zeros((len(texts), self._identity.dimension), dtype=np.float32)
         for places in _batches(texts):
             raw = self._model.embed([texts[place] for place in places])
-            length = np.linalg.norm(raw, axis=1, keepdims=True)
-            vectors[places] = np.divide(raw, length, out=np.zeros_like(raw), where=length > 0)
+            vectors[places] = unit_length(raw)
         return vectors
 
 
