@@ -27,7 +27,7 @@ def function_name(rng: Random, key: str, held: bool) -> str:
     """Return a function name; `key` names the family and is one of many ways."""
     for _ in range(200):
         name = _shape(rng, key)
-        if is_held(name) == held and name.isidentifier():
+        if is_held(name) == held and name.isidentifier() and not keyword.iskeyword(name):
             return name
     raise ValueError("no function name found on that side")
 
