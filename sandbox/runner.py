@@ -132,6 +132,8 @@ def prepare(request: dict[str, Any]) -> None:
     sys.stdin = io.TextIOWrapper(stdin, encoding="utf-8")
     sys.argv = [FILE_NAME, *request["argv"]]
     os.environ.update(request["environment"])
+    if request["files"] and WORK not in sys.path:
+        sys.path.append(WORK)  # last, so that no file stands in for what the guest itself imports
     for file in request["files"]:
         path = os.path.join(WORK, file["path"])  # noqa: PTH118
         os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
