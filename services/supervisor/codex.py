@@ -15,6 +15,18 @@ _Name = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,31}$")]
 _Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:-]{0,199}$")]
 
 
+class _Options(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    num_ctx: int | None = Field(None, ge=256, le=1 << 20)
+    num_predict: int | None = Field(None, ge=1, le=1 << 16)
+    temperature: float | None = Field(None, ge=0, le=5)
+    top_k: int | None = Field(None, ge=1, le=1000)
+    top_p: float | None = Field(None, gt=0, le=1)
+    min_p: float | None = Field(None, ge=0, le=1)
+    repeat_penalty: float | None = Field(None, gt=0, le=5)
+
+
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -22,6 +34,7 @@ class _Entry(BaseModel):
     model: _Tag
     base_model: _Tag
     toolsmith: bool = False
+    options: _Options | None = None
 
 
 class _File(BaseModel):
@@ -64,7 +77,12 @@ def read(path: Path) -> Codex:
 
 def _persona(name: str, entry: _Entry) -> Persona:
     return Persona(
-        name, entry.system_prompt, entry.base_model, entry.toolsmith, ModelPointer(entry.model)
+        name=name,
+        system_prompt=entry.system_prompt,
+        base_model=entry.base_model,
+        toolsmith=entry.toolsmith,
+        model=ModelPointer(entry.model),
+        options=entry.options.model_dump(exclude_none=True) if entry.options else {},
     )
 
 

@@ -168,7 +168,7 @@ class Conversation:
         tell(recalled)
         system = prompt.system_text(persona.system_prompt, recalled.recollections)
         chat = prompt.messages(system, soma.turns, question.text, self._limits.window_characters)
-        text, first_token = await self._spoken(persona.model.tag, chat, asked, tell)
+        text, first_token = await self._spoken(persona, chat, asked, tell)
         turn = Turn(
             number=0,  # given when it is kept
             user_text=question.text,
@@ -185,7 +185,7 @@ class Conversation:
 
     async def _spoken(
         self,
-        tag: str,
+        persona: Persona,
         chat: Sequence[prompt.Message],
         asked: "_Asked",
         tell: Callable[[Happening], None],
@@ -193,7 +193,8 @@ class Conversation:
         """The whole answer, and the seconds to its first piece."""
         pieces: list[str] = []
         first_token = 0.0
-        async with aclosing(self._model.chat(tag, chat)) as answer:
+        spoken = self._model.chat(persona.model.tag, chat, persona.options)
+        async with aclosing(spoken) as answer:
             async for piece in answer:
                 first_token = first_token or asked.elapsed()
                 pieces.append(piece)

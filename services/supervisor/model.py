@@ -1,6 +1,6 @@
 """The port to the model backend: what the Supervisor asks of it."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,8 +22,13 @@ class ModelBackend(Protocol):
     it lacks the model, FailedPrecondition (MODEL_NOT_FOUND).
     """
 
-    def chat(self, tag: str, chat: Sequence[Message]) -> AsyncGenerator[str, None]:
-        """The answer, piece by piece; closing the generator stops the model."""
+    def chat(
+        self, tag: str, chat: Sequence[Message], options: Mapping[str, float]
+    ) -> AsyncGenerator[str, None]:
+        """The answer, piece by piece; closing the generator stops the model.
+
+        `options` are a persona's; they come before the service's own.
+        """
 
     async def digest(self, tag: str) -> str:
         """The digest that the backend lists for a tag; "" where it lacks the tag."""

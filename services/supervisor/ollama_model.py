@@ -1,6 +1,6 @@
 """The model backend through Ollama's own client. Any server of that API will do."""
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import asdict
 
@@ -37,7 +37,9 @@ class OllamaModel:
         """Closes the connections."""
         await self._client.close()  # type: ignore[no-untyped-call]
 
-    async def chat(self, tag: str, chat: Sequence[Message]) -> AsyncGenerator[str, None]:
+    async def chat(
+        self, tag: str, chat: Sequence[Message], options: Mapping[str, float]
+    ) -> AsyncGenerator[str, None]:
         """The answer, piece by piece; closing the generator closes the connection."""
         finished = False
         with self._errors(tag):
@@ -45,7 +47,7 @@ class OllamaModel:
                 tag,
                 [asdict(message) for message in chat],
                 stream=True,
-                options=self._options,
+                options={**self._options, **options},
                 keep_alive=self._keep_alive,
             )
             async with aclosing(stream) as parts:  # type: ignore[type-var]

@@ -1,6 +1,7 @@
 """Personas and the models that they speak with."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,10 @@ class ModelPointer:
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """A name, a system prompt and a model pointer; `previous` is what it spoke with before."""
+    """A name, a system prompt and a model pointer; `previous` is what it spoke with before.
+
+    `options` are the model backend's, by the names that Ollama gives them.
+    """
 
     name: str
     system_prompt: str
@@ -26,3 +30,4 @@ class Persona:
     toolsmith: bool
     model: ModelPointer
     previous: ModelPointer | None = None
+    options: Mapping[str, float] = field(default_factory=dict)

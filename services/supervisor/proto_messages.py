@@ -24,6 +24,7 @@ def persona_message(persona: Persona) -> pb.Persona:
         previous=_pointer(persona.previous) if persona.previous else None,
         base_model=persona.base_model,
         toolsmith=persona.toolsmith,
+        options=persona.options,
     )
 
 
