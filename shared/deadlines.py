@@ -6,6 +6,7 @@ DEFAULT_SECONDS = 30.0
 _ENDLESS = frozenset(
     {
         "/batos.toolforge.v1.ToolForgeService/WatchForge",
+        "/batos.toolforge.v1.ToolForgeService/WatchTools",
         "/batos.trainer.v1.TrainerService/WatchTrainingRun",
         "/batos.supervisor.v1.SupervisorService/WatchEvents",
     }
@@ -31,7 +32,9 @@ _SECONDS = {
     # The longest that a session may live, and some.
     "/batos.sandbox.v1.SandboxService/Session": 3900.0,
     "/batos.toolforge.v1.ToolForgeService/InvokeTool": 150.0,
-    "/batos.toolforge.v1.ToolForgeService/RegisterTool": 150.0,
+    # Assertions take a run of the sandbox for each call that cannot be foreseen.
+    "/batos.toolforge.v1.ToolForgeService/RegisterTool": 300.0,
+    "/batos.toolforge.v1.ToolForgeService/ReinstateTool": 150.0,
 }
 
 

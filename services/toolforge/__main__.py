@@ -6,21 +6,31 @@ from contextlib import AsyncExitStack
 from batos.toolforge.v1 import toolforge_pb2
 from batos.toolforge.v1.toolforge_pb2_grpc import add_ToolForgeServiceServicer_to_server
 
-from services.toolforge import sqlite_forge_rows, sqlite_registry
+from services.toolforge import sqlite_forge_rows, sqlite_tool_rows
+from services.toolforge.asking import Asking, Patience
 from services.toolforge.bell import Bell
+from services.toolforge.examination import Examination
+from services.toolforge.forge_methods import ForgeMethods
 from services.toolforge.forges import Forges
-from services.toolforge.forging import Forging, Patience
+from services.toolforge.forging import Forging
 from services.toolforge.grpc_personas import GrpcPersonas
 from services.toolforge.grpc_sandbox import GrpcSandbox
+from services.toolforge.invocation import Invoker
 from services.toolforge.memory_index import MemoryIndex
 from services.toolforge.ollama_drafter import OllamaDrafter
 from services.toolforge.registration import Registration
+from services.toolforge.sampling import Sampler
+from services.toolforge.sandbox import Limits
 from services.toolforge.servicer import ToolForgeServicer
 from services.toolforge.settings import ToolForgeSettings
 from services.toolforge.sqlite_forges import SqliteForges
+from services.toolforge.sqlite_lifecycle import SqliteLifecycle
 from services.toolforge.sqlite_registry import SqliteRegistry
 from services.toolforge.sqlite_trajectories import SqliteTrajectories
+from services.toolforge.tool_methods import ToolMethods
 from services.toolforge.tool_search import ToolSearch
+from services.toolforge.tool_watch import ToolWatch
+from services.toolforge.toolbox import Toolbox
 from shared import logs, process
 from shared.channel import open_channel
 from shared.directory_lock import DirectoryLock
@@ -31,7 +41,7 @@ from shared.settings import load
 from shared.sqlite import Database
 
 PROGRAM = "python -m services.toolforge"
-MIGRATIONS = (Ledger.MIGRATION, sqlite_registry.MIGRATION, sqlite_forge_rows.MIGRATION)
+MIGRATIONS = (Ledger.MIGRATION, sqlite_tool_rows.MIGRATION, sqlite_forge_rows.MIGRATION)
 
 
 async def main(settings: ToolForgeSettings) -> None:
@@ -42,12 +52,12 @@ async def main(settings: ToolForgeSettings) -> None:
         await database.open()
         stack.push_async_callback(database.close)
         servicer = await _servicer(settings, database, stack)
-        following = asyncio.create_task(servicer.search.follow())
+        following = asyncio.create_task(servicer.tool.search.follow())
         stack.callback(following.cancel)
-        stack.push_async_callback(servicer.forges.close)
+        stack.push_async_callback(servicer.forge.forges.close)
 
         async def ready(health: Health) -> None:
-            await servicer.forges.resume()
+            await servicer.forge.forges.resume()
             await health.set(True)
 
         await serve(
@@ -70,21 +80,35 @@ async def _servicer(
     personas = GrpcPersonas(channels[1], settings.supervisor_address)
     drafter = OllamaDrafter(settings.ollama_host, settings.token_limit, settings.model_seconds)
     stack.push_async_callback(drafter.close)
-    bell = Bell()
+    bell, ledger = Bell(), Ledger(database)
     forge_store, registry = SqliteForges(database, bell), SqliteRegistry(database, bell)
-    patience = Patience(settings.forge_seconds, settings.trial_seconds, settings.serving_seconds)
-    forging = Forging(forge_store, personas, drafter, sandbox, patience)
+    lifecycle, toolbox = SqliteLifecycle(database, bell), Toolbox(registry)
+    search = ToolSearch(registry, MemoryIndex(channels[2]), bell)
+    examination = Examination(sandbox, toolbox, Limits(settings.trial_seconds))
+    patience = Patience(settings.model_retries, settings.retry_seconds, settings.serving_seconds)
+    sampler = Sampler(Asking(personas, drafter, patience), examination)
+    forging = Forging(forge_store, sampler, search, settings.forge_seconds)
     return ToolForgeServicer(
-        forges=Forges(forge_store, forging, bell, settings.width, settings.queue_limit),
-        forge_store=forge_store,
-        registry=registry,
-        registration=Registration(registry, sandbox, settings.trial_seconds),
-        search=ToolSearch(registry, MemoryIndex(channels[2]), bell),
-        trajectories=SqliteTrajectories(database),
-        personas=personas,
-        sandbox=sandbox,
-        ledger=Ledger(database),
-        invoke_seconds=settings.invoke_seconds,
+        ForgeMethods(
+            forges=Forges(forge_store, forging, bell, settings.width, settings.queue_limit),
+            forge_store=forge_store,
+            registry=registry,
+            trajectories=SqliteTrajectories(database),
+            personas=personas,
+            sandbox=sandbox,
+            ledger=ledger,
+            sample_limit=settings.sample_limit,
+        ),
+        ToolMethods(
+            registry=registry,
+            lifecycle=lifecycle,
+            registration=Registration(registry, lifecycle, examination, settings.assertion_seconds),
+            invoker=Invoker(registry, sandbox, toolbox, Limits(settings.invoke_seconds)),
+            search=search,
+            watching=ToolWatch(lifecycle, bell),
+            ledger=ledger,
+            patience=settings.quarantine_after,
+        ),
     )
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from services.toolforge.forge import Attempt, Event, Forge
+from services.toolforge.evidence import Evidence
+from services.toolforge.forge import Attempt, Event, Forge, ProposedTest
 from services.toolforge.registry import Companion
 from services.toolforge.tool import Tool
 
@@ -42,12 +43,26 @@ class ForgeStore(Protocol):
         """Says which model drafts."""
         ...
 
+    async def note_proposed(self, forge_id: str, tests: Sequence[ProposedTest]) -> None:
+        """Keeps what the model proposed, so that it is asked once."""
+        ...
+
     async def add_attempt(self, forge_id: str, attempt: Attempt) -> None:
         """Keeps an attempt that did not pass; nothing where the forge has ended."""
         ...
 
-    async def succeed(self, forge_id: str, attempt: Attempt, tool: Tool) -> bool:
-        """Keeps the passing attempt and its tool, in one transaction. False where it has ended."""
+    async def succeed(
+        self,
+        forge_id: str,
+        attempt: Attempt,
+        tool: Tool,
+        evidence: Sequence[Evidence],
+        proposed: Sequence[ProposedTest],
+    ) -> bool:
+        """Keeps the passing attempt and its tool, in one transaction. False where it has ended.
+
+        `proposed` are the model's tests as this tool fared.
+        """
         ...
 
     async def fail(self, forge_id: str, failure: str, reason: str) -> bool:

@@ -43,7 +43,8 @@ class Forges:
                 f"{len(self._tasks)} forges are under way or waiting", retry_after=5.0
             )
         await self._store.create(forge, also)
-        self._spawn(forge.id)
+        if not forge.state.ended:
+            self._spawn(forge.id)
 
     async def cancel(self, forge_id: str, also: Companion) -> Forge:
         """Stops a forge; one that has ended stays as it is."""

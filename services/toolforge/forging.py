@@ -2,56 +2,53 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 
-from services.toolforge.draft import take_code
-from services.toolforge.drafter import Drafter
-from services.toolforge.examination import examine
-from services.toolforge.fitting import fit
-from services.toolforge.forge import Attempt, Forge, Kind, Verdict, next_kind, temperature_of
+from services.toolforge.drafter import Sampling
+from services.toolforge.evidence import Evidence, EvidenceKind
+from services.toolforge.examination import evidence_of
+from services.toolforge.forge import Attempt, Forge, Kind, Verdict, next_kind
 from services.toolforge.forge_store import ForgeStore
-from services.toolforge.personas import Persona, Personas
-from services.toolforge.prompt import Message, draft_messages, repair_messages
-from services.toolforge.sandbox import Sandbox
+from services.toolforge.personas import Persona
+from services.toolforge.prompt import (
+    Message,
+    Offer,
+    draft_messages,
+    propose_messages,
+    repair_messages,
+)
+from services.toolforge.proposal import agreed, read_tests, schema_of_tests
+from services.toolforge.sampling import Sampler, Tried
+from services.toolforge.signature import signature_of
 from services.toolforge.spec import Spec
-from services.toolforge.tool import Origin, make_tool
-from services.toolforge.trial import Trial
-from shared.errors import BatosError, Unavailable
+from services.toolforge.tool import Lineage, make_tool
+from services.toolforge.tool_search import ToolSearch
+from shared.errors import BatosError
 
 MAX_BEGINNINGS = 3  # a forge that takes the process down with it must not do so for ever
-_SERVING_POLL_SECONDS = 0.5
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long things may take, in seconds."""
-
-    forge: float
-    trial: float
-    serving: float
-
-
-@dataclass(frozen=True)
 class Forging:
-    """Makes attempts until one passes, they are used up, or it cannot go on."""
+    """Makes attempts until one passes, they are used up, or it cannot go on; `seconds` in all."""
 
     store: ForgeStore
-    personas: Personas
-    drafter: Drafter
-    sandbox: Sandbox
-    patience: Patience
+    sampler: Sampler
+    search: ToolSearch
+    seconds: float
 
     async def run(self, forge_id: str) -> None:
         """Begins or resumes a forge and brings it to its end, which is always a typed one."""
         try:
-            async with asyncio.timeout(self.patience.forge):
+            async with asyncio.timeout(self.seconds):
                 await self._run(forge_id)
         except TimeoutError:
-            text = f"the forge took longer than {self.patience.forge:g} s"
+            text = f"the forge took longer than {self.seconds:g} s"
             await self.store.fail(forge_id, text, "FORGE_TIMED_OUT")
         except BatosError as error:
             await self.store.fail(forge_id, error.message, error.reason)
@@ -65,68 +62,87 @@ class Forging:
             text = f"the service ended {MAX_BEGINNINGS} times while this forge ran"
             await self.store.fail(forge_id, text, "FORGE_INTERRUPTED")
         elif beginnings:
-            await self._make_attempts(await self.store.get(forge_id))
+            forge = await self._with_tests(await self.store.get(forge_id))
+            await self._make_attempts(forge, await self._offers(forge))
 
-    async def _make_attempts(self, forge: Forge) -> None:
+    async def _make_attempts(self, forge: Forge, offers: Sequence[Offer]) -> None:
         attempts = list(forge.attempts)
         while len(attempts) < forge.attempt_limit:
-            attempt, trial = await self._attempt(forge, attempts)
-            if trial and attempt.verdict is Verdict.PASSED:
-                tool = make_tool(forge.spec, attempt.source, Origin.FORGED, trial.sandbox_id)
-                await self.store.succeed(forge.id, attempt, tool)
+            persona = await self.sampler.asking.serving(forge.persona)
+            await self.store.note_model(forge.id, persona.model)
+            kind = next_kind(attempts)
+            prompt = _Prompt(kind, forge.spec, attempts, offers)
+            attempt, best = await self.sampler.attempt(forge, len(attempts) + 1, kind, prompt)
+            if attempt.verdict is Verdict.PASSED:
+                await self._succeed(forge, persona, attempt, best)
                 return
             await self.store.add_attempt(forge.id, attempt)
             attempts.append(attempt)
         text = f"none of {len(attempts)} attempts met every example; the last finding was: "
         await self.store.fail(forge.id, text + attempts[-1].finding, "ATTEMPTS_USED_UP")
 
-    async def _attempt(self, forge: Forge, earlier: list[Attempt]) -> tuple[Attempt, Trial | None]:
-        kind, number = next_kind(earlier), len(earlier) + 1
-        persona = await self._serving(forge.persona)
-        await self.store.note_model(forge.id, persona.model)
-        messages = _messages(kind, persona.system_prompt, forge.spec, earlier)
-        started = time.monotonic()
-        answer = await self.drafter.answer(persona.model, messages, temperature_of(kind), number)
-        drafted = time.monotonic()
-        source = await asyncio.to_thread(_source, answer, forge.spec)
-        finding, trial = await examine(self.sandbox, forge.spec, source, self.patience.trial)
-        attempt = Attempt(
-            number=number,
-            kind=kind,
-            verdict=_verdict(finding, trial),
-            source=source,
-            finding=finding,
-            passed_count=trial.passed_count if trial else 0,
-            model_seconds=drafted - started,
-            trial_seconds=time.monotonic() - drafted,
+    async def _succeed(self, forge: Forge, persona: Persona, attempt: Attempt, best: Tried) -> None:
+        trial = best.examined.trial
+        assert trial is not None, "what passed was tried"
+        lineage = Lineage(forge.id, persona.model, persona.generation, attempt.number)
+        tool = make_tool(forge.spec, attempt.source, trial.sandbox_id, lineage)
+        evidence = [evidence_of(trial, forge.spec)]
+        if best.proposed:
+            evidence.append(_proposed_evidence(best, trial.sandbox_id))
+        await self.store.succeed(forge.id, attempt, tool, evidence, best.proposed)
+
+    async def _with_tests(self, forge: Forge) -> Forge:
+        """The forge with the tests that its model proposes, which is asked once."""
+        if forge.proposed is not None or not forge.proposed_limit:
+            return forge
+        answer = await self.sampler.asking.ask(
+            forge.persona,
+            lambda p: propose_messages(p.system_prompt, forge.spec, forge.proposed_limit),
+            Sampling(temperature=0.0, seed=0),
+            schema_of_tests(forge.spec, forge.proposed_limit),
         )
-        return attempt, trial
+        tests = read_tests(answer, forge.spec, forge.proposed_limit)
+        await self.store.note_proposed(forge.id, tests)
+        return replace(forge, proposed=tests)
 
-    async def _serving(self, name: str) -> Persona:
-        """The persona once its model may be used; waits while the GPU is lent out."""
-        give_up = time.monotonic() + self.patience.serving
-        while not (persona := await self.personas.get(name)).serving:
-            if time.monotonic() > give_up:
-                raise Unavailable(
-                    f"the model of {persona.name} is away while the GPU is lent out",
-                    reason="MODEL_NOT_SERVING",
-                )
-            await asyncio.sleep(_SERVING_POLL_SECONDS)
-        return persona
-
-
-def _source(answer: str, spec: Spec) -> str:
-    return fit(take_code(answer, spec.name), spec)
+    async def _offers(self, forge: Forge) -> Sequence[Offer]:
+        if not forge.offered_limit:
+            return ()
+        # One more, in case that the tool of this name, which must not call itself, is among them.
+        hits = await self.search.search(forge.spec.description, forge.offered_limit + 1)
+        offers = [
+            Offer(tool.name, signature_of(tool.spec), tool.spec.description)
+            for tool, _ in hits
+            if tool.name != forge.spec.name
+        ]
+        return offers[: forge.offered_limit]
 
 
-def _verdict(finding: str, trial: Trial | None) -> Verdict:
-    if trial is None:
-        return Verdict.CHECK_FAILED
-    return Verdict.TRIAL_FAILED if finding else Verdict.PASSED
+@dataclass(frozen=True)
+class _Prompt:
+    """The messages of one attempt, by the persona that they are for."""
+
+    kind: Kind
+    spec: Spec
+    earlier: Sequence[Attempt]
+    offers: Sequence[Offer]
+
+    def __call__(self, persona: Persona) -> tuple[Message, ...]:
+        system = persona.system_prompt
+        if self.kind is not Kind.REPAIR:
+            return draft_messages(system, self.spec, self.offers)
+        failed = self.earlier[-1]
+        code = failed.source.rstrip("\n")
+        return repair_messages(system, self.spec, code, failed.finding, self.offers)
 
 
-def _messages(kind: Kind, system: str, spec: Spec, earlier: list[Attempt]) -> tuple[Message, ...]:
-    if kind is not Kind.REPAIR:
-        return draft_messages(system, spec)
-    failed = earlier[-1]
-    return repair_messages(system, spec, failed.source.rstrip("\n"), failed.finding)
+def _proposed_evidence(best: Tried, sandbox_id: str) -> Evidence:
+    first = next((test.disagreement for test in best.proposed if test.disagreement), "")
+    return Evidence(
+        EvidenceKind.PROPOSED,
+        sandbox_id,
+        time.time(),
+        agreed(best.proposed),
+        len(best.proposed),
+        first,
+    )

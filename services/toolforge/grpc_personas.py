@@ -29,4 +29,11 @@ class GrpcPersonas:
             system_prompt=response.persona.system_prompt,
             model=response.persona.model.tag,
             serving=response.serving_state == supervisor_pb2.SERVING_STATE_SERVING,
+            generation=response.persona.model.generation,
+            options={name: _plain(value) for name, value in response.persona.options.items()},
         )
+
+
+def _plain(value: float) -> float:
+    """The contract has doubles; Ollama takes no 8192.0 where it wants a whole number."""
+    return int(value) if value.is_integer() else value

@@ -8,7 +8,7 @@ from batos.sandbox.v1.sandbox_pb2_grpc import SandboxServiceStub
 
 from services.toolforge.finding import Raised
 from services.toolforge.peer_errors import read_failure
-from services.toolforge.sandbox import Call, Outcome, Returned, Run
+from services.toolforge.sandbox import Call, Limits, Outcome, Program, Returned, Run
 from shared.errors import Internal, Unavailable
 
 _OUTCOMES = {
@@ -31,17 +31,22 @@ class GrpcSandbox:
         self._stub = SandboxServiceStub(channel)
         self._peer = f"the sandbox at {address}"
 
-    async def run(self, source: str, calls: Sequence[Call], wall_seconds: float) -> Run:
+    async def run(self, program: Program, calls: Sequence[Call], limits: Limits) -> Run:
         """Executes the source once, then the calls; trials may be repeated, so it is idempotent."""
         request = sandbox_pb2.ExecuteRequest(
-            source=source,
+            source=program.source,
             calls=[
                 sandbox_pb2.FunctionCall(function=c.function, arguments_json=c.arguments_json)
                 for c in calls
             ],
+            files=[
+                sandbox_pb2.File(path=path, content=text.encode())
+                for path, text in program.files.items()
+            ],
             idempotent=True,
         )
-        request.limits.wall.FromMilliseconds(int(wall_seconds * 1000))
+        request.limits.wall.FromMilliseconds(int(limits.wall_seconds * 1000))
+        request.limits.memory_limit_bytes = limits.memory_bytes
         try:
             return _run(await self._stub.Execute(request))
         except grpc.RpcError as error:

@@ -1,7 +1,8 @@
 """Runs a tool: its arguments are validated here, the tool itself runs in the sandbox alone."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import islice
 
@@ -11,8 +12,10 @@ from jsonschema.validators import extend
 
 from services.toolforge.finding import Raised
 from services.toolforge.json_value import NotJsonError, parse
-from services.toolforge.sandbox import Call, Outcome, Returned, Run, Sandbox
+from services.toolforge.registry import Registry
+from services.toolforge.sandbox import Call, Limits, Outcome, Returned, Run, Sandbox
 from services.toolforge.tool import Tool
+from services.toolforge.toolbox import Toolbox
 from shared.errors import InvalidArgument, Violation
 
 FIELD = "arguments_json"
@@ -38,25 +41,56 @@ class End(StrEnum):
 
 @dataclass(frozen=True)
 class Invocation:
-    """What a tool gave: `value_json` for OK, else `error` in words."""
+    """What a tool gave: `value_json` for OK, else `error` in words.
+
+    `called_versions` are those of the tools that it could call, by name.
+    """
 
     end: End
     value_json: str
     error: str
     wall_seconds: float
+    called_versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def failure(self) -> str:
+        """How it failed; "" where it returned."""
+        return "" if self.end is End.OK else self.error or self.end
 
 
-async def invoke(
-    sandbox: Sandbox, tool: Tool, arguments_json: str, wall_seconds: float
-) -> Invocation:
-    """Validates the arguments and runs the tool in a fresh sandbox.
+@dataclass(frozen=True)
+class Invoker:
+    """Runs tools; `limits` are the most that a call may ask for."""
 
-    Raises InvalidArgument that names every faulty argument, and whatever the sandbox raises where
-    it could not run anything.
-    """
-    validate(tool, arguments_json)
-    call = Call(tool.entry_point, arguments_json)
-    return _invocation(await sandbox.run(tool.source, [call], wall_seconds))
+    registry: Registry
+    sandbox: Sandbox
+    toolbox: Toolbox
+    limits: Limits
+
+    async def invoke(
+        self, name: str, arguments_json: str, wanted: Limits
+    ) -> tuple[Tool, Invocation]:
+        """Validates the arguments and runs an active tool in a fresh sandbox.
+
+        Zeros in `wanted` stand for the service's own limits. Raises InvalidArgument that names
+        every faulty argument, NotFound, FailedPrecondition where the tool or one that it calls is
+        out of use, and whatever the sandbox raises where it could not run anything.
+        """
+        limits = self._limits(wanted)
+        tool = await self.registry.active(name)
+        validate(tool, arguments_json)
+        assembly = await self.toolbox.assemble(tool.name, tool.source)
+        call = Call(tool.entry_point, arguments_json)
+        run = await self.sandbox.run(assembly.program, [call], limits)
+        return tool, replace(_invocation(run), called_versions=assembly.versions)
+
+    def _limits(self, wanted: Limits) -> Limits:
+        most = self.limits.wall_seconds
+        if not 0 <= wanted.wall_seconds <= most:
+            raise InvalidArgument.of_field("wall_limit", f"must be at most {most:g} s")
+        if wanted.memory_bytes < 0:
+            raise InvalidArgument.of_field("memory_limit_bytes", "must not be negative")
+        return Limits(wanted.wall_seconds or most, wanted.memory_bytes or self.limits.memory_bytes)
 
 
 def validate(tool: Tool, arguments_json: str) -> None:

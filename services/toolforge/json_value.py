@@ -2,6 +2,7 @@
 
 import json
 import math
+from functools import partial
 from typing import TypeAlias, cast
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
@@ -34,14 +35,27 @@ def parse(text: str) -> JsonValue:
     return cast(JsonValue, value)
 
 
-def same(left: JsonValue, right: JsonValue) -> bool:
-    """Equality that tells types apart at every level: 1, 1.0 and True all differ."""
+def to_text(value: JsonValue) -> str:
+    """The JSON text of a value; a lone surrogate in it stays escaped."""
+    return json.dumps(value, allow_nan=False)
+
+
+def same(
+    left: JsonValue, right: JsonValue, *, relative: float = 0.0, absolute: float = 0.0
+) -> bool:
+    """Equality that tells types apart at every level: 1, 1.0 and True all differ.
+
+    Only floats may be off from each other, by a share of the larger or by an absolute amount.
+    """
     if type(left) is not type(right):
         return False
+    near = partial(same, relative=relative, absolute=absolute)
     if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(same, left, right))
+        return len(left) == len(right) and all(map(near, left, right))
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+        return left.keys() == right.keys() and all(near(left[key], right[key]) for key in left)
+    if isinstance(left, float) and isinstance(right, float):
+        return math.isclose(left, right, rel_tol=relative, abs_tol=absolute)
     return left == right
 
 

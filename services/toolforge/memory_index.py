@@ -24,8 +24,8 @@ class MemoryIndex:
 
     async def put(self, tool: Tool) -> None:
         """Forgets the former description, then keeps this one."""
+        await self.drop(tool)
         try:
-            await self._stub.Forget(_forget(tool), timeout=_SECONDS)
             call = self._stub.CreateEpisodes(timeout=_SECONDS)
             await call.write(_create(tool))
             await call.done_writing()
@@ -34,6 +34,13 @@ class MemoryIndex:
             raise from_rpc_error(error) from error
         if not isinstance(acknowledged, memory_pb2.CreateEpisodesResponse):
             raise Unavailable("Memory did not acknowledge a tool's description")
+
+    async def drop(self, tool: Tool) -> None:
+        """Forgets a tool's description."""
+        try:
+            await self._stub.Forget(_forget(tool), timeout=_SECONDS)
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from error
 
     async def search(self, query: str, limit: int) -> Sequence[tuple[str, float]]:
         """Names of tools with Memory's scores, best first."""

@@ -1,14 +1,15 @@
 """Drafts by Ollama, or by whatever speaks its HTTP API, through the official client."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import httpx
 from ollama import AsyncClient, ChatResponse, ResponseError
 
 from services.toolforge.draft import is_enough
+from services.toolforge.drafter import Sampling
 from services.toolforge.prompt import Message
 from shared.errors import BatosError, FailedPrecondition, Internal, Unavailable
 
@@ -31,12 +32,16 @@ class OllamaDrafter:
         self._seconds = seconds
 
     async def answer(
-        self, model: str, messages: Sequence[Message], temperature: float, seed: int
+        self,
+        model: str,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        schema: Mapping[str, Any] | None = None,
     ) -> str:
         """The model's whole answer; see the port for what it raises."""
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._answer(model, messages, temperature, seed)
+                return await self._answer(model, messages, sampling, schema)
         except TimeoutError:
             raise Unavailable(
                 f"{model} gave no whole answer within {self._seconds:g} s", reason="MODEL_TIMED_OUT"
@@ -62,11 +67,21 @@ class OllamaDrafter:
         await self._client.close()  # type: ignore[no-untyped-call]
 
     async def _answer(
-        self, model: str, messages: Sequence[Message], temperature: float, seed: int
+        self,
+        model: str,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        schema: Mapping[str, Any] | None,
     ) -> str:
-        options = {"temperature": temperature, "seed": seed, "num_predict": self._token_limit}
+        options = {
+            "num_predict": self._token_limit,
+            **sampling.options,
+            "temperature": sampling.temperature,
+            "seed": sampling.seed,
+        }
         chat = [{"role": message.role, "content": message.content} for message in messages]
-        parts = await self._client.chat(model, chat, stream=True, options=options)
+        form = dict(schema) if schema else None
+        parts = await self._client.chat(model, chat, stream=True, options=options, format=form)
         answer = ""
         async with aclosing(cast(Parts, parts)):  # hanging up stops the model
             async for part in parts:

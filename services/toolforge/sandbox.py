@@ -1,7 +1,7 @@
 """The port to the place where untrusted code runs."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -18,6 +18,22 @@ class Outcome(StrEnum):
     OUTPUT_LIMIT = "exceeded the output limit"
     PROCESS_LIMIT = "exceeded the process limit"
     CRASHED = "crashed"
+
+
+@dataclass(frozen=True)
+class Program:
+    """Source to run, and the texts of the files that it may import, by their relative path."""
+
+    source: str
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of a run: wall time in seconds, memory in bytes (0: the sandbox's default)."""
+
+    wall_seconds: float
+    memory_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,7 +69,7 @@ class Run:
 class Sandbox(Protocol):
     """Runs source in a fresh sandbox of its own."""
 
-    async def run(self, source: str, calls: Sequence[Call], wall_seconds: float) -> Run:
+    async def run(self, program: Program, calls: Sequence[Call], limits: Limits) -> Run:
         """Executes the source once, then the calls in order.
 
         Raises shared.errors.BatosError where nothing could be run; Unavailable carries the

@@ -1,11 +1,12 @@
 """What is wanted of a tool: a name, a description, and examples that it must meet."""
 
 import keyword
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from services.toolforge.json_value import JsonValue, NotJsonError, parse
+from services.toolforge.json_value import JsonValue, NotJsonError, parse, same
 from shared.errors import InvalidArgument, Violation
 
 MAX_DESCRIPTION_BYTES = 4096
@@ -27,25 +28,56 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Tolerance:
+    """How far floats may be off, as of math.isclose; zeros mean that they must be equal."""
+
+    relative: float = 0.0
+    absolute: float = 0.0
+
+
+EXACT = Tolerance()
+
+
+@dataclass(frozen=True)
 class Spec:
     """A wanted tool. All examples name the same arguments; the first one gives their order."""
 
     name: str
     description: str
     examples: tuple[Example, ...]
+    tolerance: Tolerance = EXACT
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """Names of the arguments, in the order of the first example."""
         return tuple(self.examples[0].arguments)
 
+    def same_as(self, other: "Spec") -> bool:
+        """Whether both want the very same; how their JSON is laid out does not matter."""
+        return (
+            (self.name, self.description, self.tolerance)
+            == (other.name, other.description, other.tolerance)
+            and len(self.examples) == len(other.examples)
+            and all(map(_same_example, self.examples, other.examples))
+        )
 
-def read_spec(name: str, description: str, examples: Sequence[tuple[str, str]]) -> Spec:
+
+def _same_example(one: Example, other: Example) -> bool:
+    return same(one.arguments, other.arguments) and same(one.result, other.result)
+
+
+def read_spec(
+    name: str,
+    description: str,
+    examples: Sequence[tuple[str, str]],
+    tolerance: Tolerance = EXACT,
+) -> Spec:
     """A spec from the texts of a request: `examples` are pairs of arguments and result as JSON.
 
     Raises InvalidArgument that names every faulty field.
     """
     faults: list[Violation] = [*_head_faults(name, description, examples)]
+    faults += _tolerance_faults(tolerance)
     kept: list[Example] = []
     for index, pair in enumerate(examples[:MAX_EXAMPLES]):
         path = f"spec.examples[{index}]"
@@ -55,7 +87,19 @@ def read_spec(name: str, description: str, examples: Sequence[tuple[str, str]]) 
             faults.extend(error.violations)
     if faults:
         raise InvalidArgument("; ".join(f"{v.field}: {v.description}" for v in faults), faults)
-    return Spec(name, description, tuple(kept))
+    return Spec(name, description, tuple(kept), tolerance)
+
+
+def require_head(name: str, description: str) -> None:
+    """Raises InvalidArgument unless these can head a spec, whose examples come later."""
+    faults = list(_head_faults(name, description, [("", "")]))
+    if faults:
+        raise InvalidArgument("; ".join(f"{v.field}: {v.description}" for v in faults), faults)
+
+
+def read_example(spec: Spec, arguments_json: str, result_json: str) -> Example:
+    """One more example for a spec; raises InvalidArgument."""
+    return _example((arguments_json, result_json), "example", spec.examples)
 
 
 def _head_faults(
@@ -71,6 +115,13 @@ def _head_faults(
         yield Violation("spec.examples", f"must be 1 to {MAX_EXAMPLES}")
     if sum(len(text) for pair in examples for text in pair) > MAX_ALL_EXAMPLES_BYTES:
         yield Violation("spec.examples", f"are longer than {MAX_ALL_EXAMPLES_BYTES} bytes together")
+
+
+def _tolerance_faults(tolerance: Tolerance) -> Iterator[Violation]:
+    if not 0 <= tolerance.relative <= 1:
+        yield Violation("spec.tolerance.relative", "must be 0 to 1")
+    if not 0 <= tolerance.absolute < math.inf:
+        yield Violation("spec.tolerance.absolute", "must be a number that is not negative")
 
 
 def _example(pair: tuple[str, str], path: str, earlier: Sequence[Example]) -> Example:

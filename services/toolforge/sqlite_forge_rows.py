@@ -1,12 +1,27 @@
 """Forges, attempts and events as rows: each function works in its caller's transaction."""
 
+import json
 import sqlite3
 import time
+from collections.abc import Sequence
+from dataclasses import astuple
 
-from services.toolforge.forge import Attempt, Forge, Kind, State, Verdict
-from services.toolforge.sqlite_registry import examples_to_json, spec_from_row
-
-_FAILURE_CHARACTERS = 2000
+from services.toolforge.forge import (
+    Attempt,
+    Forge,
+    Kind,
+    ProposedTest,
+    Sample,
+    State,
+    Verdict,
+)
+from services.toolforge.spec import Spec, read_example
+from services.toolforge.sqlite_tool_rows import (
+    examples_to_json,
+    spec_from_row,
+    storable,
+    tolerance_to_json,
+)
 
 MIGRATION = """
 CREATE TABLE forges (
@@ -14,15 +29,21 @@ CREATE TABLE forges (
     name TEXT NOT NULL,
     description TEXT NOT NULL,
     examples_json TEXT NOT NULL,
+    tolerance_json TEXT NOT NULL,
     persona TEXT NOT NULL,
     attempt_limit INTEGER NOT NULL,
+    samples INTEGER NOT NULL,
+    proposed_limit INTEGER NOT NULL,
+    offered_limit INTEGER NOT NULL,
+    existing INTEGER NOT NULL,
     state TEXT NOT NULL,
     created_at REAL NOT NULL,
     ended_at REAL,
     begun INTEGER NOT NULL DEFAULT 0,
     model TEXT NOT NULL DEFAULT '',
     failure TEXT NOT NULL DEFAULT '',
-    failure_reason TEXT NOT NULL DEFAULT ''
+    failure_reason TEXT NOT NULL DEFAULT '',
+    proposed_json TEXT
 ) STRICT;
 CREATE INDEX forges_ended_at ON forges (ended_at);
 CREATE TABLE attempts (
@@ -35,6 +56,7 @@ CREATE TABLE attempts (
     passed_count INTEGER NOT NULL,
     model_seconds REAL NOT NULL,
     trial_seconds REAL NOT NULL,
+    other_samples_json TEXT NOT NULL,
     PRIMARY KEY (forge, number)
 ) STRICT;
 CREATE TABLE forge_events (
@@ -52,10 +74,10 @@ def read_forge(connection: sqlite3.Connection, row: sqlite3.Row) -> Forge:
     attempts = connection.execute(
         "SELECT * FROM attempts WHERE forge = ? ORDER BY number", (row["id"],)
     ).fetchall()
-    state = State(row["state"])
+    state, spec = State(row["state"]), spec_from_row(row)
     return Forge(
         id=row["id"],
-        spec=spec_from_row(row),
+        spec=spec,
         persona=row["persona"],
         attempt_limit=row["attempt_limit"],
         state=state,
@@ -65,6 +87,30 @@ def read_forge(connection: sqlite3.Connection, row: sqlite3.Row) -> Forge:
         failure=row["failure"],
         failure_reason=row["failure_reason"],
         model=row["model"],
+        samples=row["samples"],
+        proposed_limit=row["proposed_limit"],
+        offered_limit=row["offered_limit"],
+        existing=bool(row["existing"]),
+        proposed=_read_proposed(spec, row["proposed_json"]),
+    )
+
+
+def _read_proposed(spec: Spec, text: str | None) -> tuple[ProposedTest, ...] | None:
+    if text is None:
+        return None
+    return tuple(
+        ProposedTest(read_example(spec, arguments, result), disagreement)
+        for arguments, result, disagreement in json.loads(text)
+    )
+
+
+def write_proposed(
+    connection: sqlite3.Connection, forge_id: str, tests: Sequence[ProposedTest]
+) -> None:
+    """Writes what the model proposed."""
+    rows = [(t.example.arguments_json, t.example.result_json, t.disagreement) for t in tests]
+    connection.execute(
+        "UPDATE forges SET proposed_json = ? WHERE id = ?", (json.dumps(rows), forge_id)
     )
 
 
@@ -94,31 +140,32 @@ def end_forge(
     """Ends a forge and tells it."""
     connection.execute(
         "UPDATE forges SET state = ?, failure = ?, failure_reason = ?, ended_at = ? WHERE id = ?",
-        (state, _storable(failure), reason, time.time(), forge_id),
+        (state, storable(failure), reason, time.time(), forge_id),
     )
     insert_event(connection, forge_id, state, attempt)
 
 
-def _storable(text: str) -> str:
-    """What a peer said may be long, and may hold lone surrogates, which UTF-8 cannot."""
-    return text[:_FAILURE_CHARACTERS].encode("utf-8", "replace").decode()
-
-
 def insert_forge(connection: sqlite3.Connection, forge: Forge) -> None:
-    """Writes a new forge."""
+    """Writes a new forge, which may have ended as it began."""
+    values = {
+        "id": forge.id,
+        "name": forge.spec.name,
+        "description": forge.spec.description,
+        "examples_json": examples_to_json(forge.spec),
+        "tolerance_json": tolerance_to_json(forge.spec),
+        "persona": forge.persona,
+        "attempt_limit": forge.attempt_limit,
+        "samples": forge.samples,
+        "proposed_limit": forge.proposed_limit,
+        "offered_limit": forge.offered_limit,
+        "existing": forge.existing,
+        "state": forge.state,
+        "created_at": forge.created_at,
+        "ended_at": forge.created_at if forge.state.ended else None,
+    }
     connection.execute(
-        "INSERT INTO forges (id, name, description, examples_json, persona, attempt_limit, state,"
-        " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            forge.id,
-            forge.spec.name,
-            forge.spec.description,
-            examples_to_json(forge.spec),
-            forge.persona,
-            forge.attempt_limit,
-            forge.state,
-            forge.created_at,
-        ),
+        f"INSERT INTO forges ({', '.join(values)}) VALUES (:{', :'.join(values)})",  # noqa: S608
+        values,
     )
 
 
@@ -136,7 +183,7 @@ def insert_event(
 def insert_attempt(connection: sqlite3.Connection, forge_id: str, attempt: Attempt) -> None:
     """Writes an attempt."""
     connection.execute(
-        "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             forge_id,
             attempt.number,
@@ -147,6 +194,7 @@ def insert_attempt(connection: sqlite3.Connection, forge_id: str, attempt: Attem
             attempt.passed_count,
             attempt.model_seconds,
             attempt.trial_seconds,
+            json.dumps([astuple(sample) for sample in attempt.other_samples]),
         ),
     )
 
@@ -162,4 +210,8 @@ def read_attempt(row: sqlite3.Row) -> Attempt:
         passed_count=row["passed_count"],
         model_seconds=row["model_seconds"],
         trial_seconds=row["trial_seconds"],
+        other_samples=tuple(
+            Sample(source, Verdict(verdict), finding, passed_count)
+            for source, verdict, finding, passed_count in json.loads(row["other_samples_json"])
+        ),
     )

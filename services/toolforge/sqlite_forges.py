@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from services.toolforge.bell import Bell
-from services.toolforge.forge import Attempt, Event, Forge, State
+from services.toolforge.evidence import Evidence
+from services.toolforge.forge import Attempt, Event, Forge, ProposedTest, State
 from services.toolforge.registry import TOOLS_BELL, Companion
 from services.toolforge.sqlite_forge_rows import (
     end_forge,
@@ -16,8 +17,9 @@ from services.toolforge.sqlite_forge_rows import (
     is_live,
     read_attempt,
     read_forge,
+    write_proposed,
 )
-from services.toolforge.sqlite_registry import insert_tool
+from services.toolforge.sqlite_tool_rows import insert_tool
 from services.toolforge.tool import Tool
 from shared.errors import NotFound
 from shared.sqlite import Database
@@ -108,6 +110,10 @@ class SqliteForges:
 
         await self._while_live(forge_id, write, None)
 
+    async def note_proposed(self, forge_id: str, tests: Sequence[ProposedTest]) -> None:
+        """Keeps what the model proposed; nothing where the forge has ended."""
+        await self._while_live(forge_id, lambda c: write_proposed(c, forge_id, tests), None)
+
     async def add_attempt(self, forge_id: str, attempt: Attempt) -> None:
         """Keeps an attempt that did not pass; nothing where the forge has ended."""
 
@@ -117,11 +123,19 @@ class SqliteForges:
 
         await self._while_live(forge_id, write, None)
 
-    async def succeed(self, forge_id: str, attempt: Attempt, tool: Tool) -> bool:
+    async def succeed(
+        self,
+        forge_id: str,
+        attempt: Attempt,
+        tool: Tool,
+        evidence: Sequence[Evidence],
+        proposed: Sequence[ProposedTest],
+    ) -> bool:
         """Keeps the passing attempt and its tool, in one transaction. False where it has ended."""
 
         def write(connection: sqlite3.Connection) -> bool:
-            insert_tool(connection, tool)
+            insert_tool(connection, tool, evidence)
+            write_proposed(connection, forge_id, proposed)
             insert_attempt(connection, forge_id, attempt)
             end_forge(connection, forge_id, State.SUCCEEDED, attempt=attempt.number)
             return True

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 
 from services.toolforge.sqlite_forge_rows import read_forge
-from services.toolforge.sqlite_registry import read_tool
+from services.toolforge.sqlite_tool_rows import read_tool
 from services.toolforge.trajectories import Trajectory, of_forge, of_tool
 from shared.sqlite import Database
 
@@ -31,9 +31,13 @@ class SqliteTrajectories:
     async def export(self, include_failed: bool) -> AsyncIterator[Trajectory]:
         """Every finished forge that drafted any code, and every registered tool, oldest first."""
         after = (0.0, "")
+        seen: set[bytes] = set()  # 32 bytes each
         while page := await self._page(after, include_failed):
             for _, trajectory in page:
-                yield trajectory
+                wanted = trajectory.passed or include_failed
+                if wanted and trajectory.digest not in seen:
+                    seen.add(trajectory.digest)
+                    yield trajectory
             after = page[-1][0]
 
     async def _page(
@@ -57,6 +61,17 @@ def _load(connection: sqlite3.Connection, key: str, graded_at: float) -> Traject
     kind, identity = key[0], key[1:]
     if kind == "f":
         row = connection.execute("SELECT * FROM forges WHERE id = ?", (identity,)).fetchone()
-        return of_forge(read_forge(connection, row), graded_at)
+        return of_forge(read_forge(connection, row), graded_at, _quarantined(connection, identity))
     row = connection.execute("SELECT * FROM registered_tools WHERE id = ?", (identity,)).fetchone()
     return of_tool(read_tool(row))
+
+
+def _quarantined(connection: sqlite3.Connection, forge_id: str) -> bool:
+    """Whether what a forge made is in quarantine."""
+    return (
+        connection.execute(
+            "SELECT 1 FROM registrations JOIN quarantines USING (name, version) WHERE forge = ?",
+            (forge_id,),
+        ).fetchone()
+        is not None
+    )

@@ -17,9 +17,33 @@ class Origin(StrEnum):
     REGISTERED = "registered"
 
 
+class ToolState(StrEnum):
+    """Whether a tool can be had."""
+
+    ACTIVE = "active"
+    QUARANTINED = "quarantined"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Where a forged version comes from: its forge, the model, and the attempt that passed."""
+
+    forge: str = ""
+    model: str = ""
+    model_generation: int = 0
+    attempt: int = 0
+
+
+OWN_CODE = Lineage()
+
+
 @dataclass(frozen=True)
 class Tool:
-    """One version of a tool. `created_at` is Unix seconds; `sandbox_id` is its evidence."""
+    """One version of a tool. `created_at` is Unix seconds; `sandbox_id` is where it passed.
+
+    `state` and `state_reason` are of the moment when it was read.
+    """
 
     version: str
     spec: Spec
@@ -29,6 +53,10 @@ class Tool:
     origin: Origin
     created_at: float
     sandbox_id: str
+    lineage: Lineage = OWN_CODE
+    assertions: str = ""
+    state: ToolState = ToolState.ACTIVE
+    state_reason: str = ""
 
     @property
     def name(self) -> str:
@@ -36,7 +64,13 @@ class Tool:
         return self.spec.name
 
 
-def make_tool(spec: Spec, source: str, origin: Origin, sandbox_id: str) -> Tool:
+def make_tool(
+    spec: Spec,
+    source: str,
+    sandbox_id: str,
+    lineage: Lineage = OWN_CODE,
+    assertions: str = "",
+) -> Tool:
     """A tool out of source that has passed its checks and its trial."""
     return Tool(
         version=hashlib.sha256(source.encode()).hexdigest(),
@@ -44,7 +78,9 @@ def make_tool(spec: Spec, source: str, origin: Origin, sandbox_id: str) -> Tool:
         source=source,
         entry_point=spec.name,
         schema_json=json.dumps(schema_of(source, spec.name)),
-        origin=origin,
+        origin=Origin.FORGED if lineage.forge else Origin.REGISTERED,
         created_at=time.time(),
         sandbox_id=sandbox_id,
+        lineage=lineage,
+        assertions=assertions,
     )

@@ -13,6 +13,10 @@ class ToolIndex(Protocol):
         """Replaces what is known of a tool; doing it again does no harm. Raises BatosError."""
         ...
 
+    async def drop(self, tool: Tool) -> None:
+        """Forgets what is known of a tool; doing it again does no harm. Raises BatosError."""
+        ...
+
     async def search(self, query: str, limit: int) -> Sequence[tuple[str, float]]:
         """Names of tools with their scores, best first. Raises BatosError."""
         ...

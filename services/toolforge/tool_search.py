@@ -9,9 +9,9 @@ import structlog
 
 from services.toolforge.bell import Bell
 from services.toolforge.registry import TOOLS_BELL, Registry
-from services.toolforge.tool import Tool
+from services.toolforge.tool import Tool, ToolState
 from services.toolforge.tool_index import ToolIndex
-from shared.errors import BatosError, DeadlineExceeded, NotFound, Unavailable
+from shared.errors import BatosError, DeadlineExceeded, FailedPrecondition, NotFound, Unavailable
 
 _RETRY_SECONDS = 15.0
 _CATCH_UP_SECONDS = 2.0
@@ -58,13 +58,14 @@ class ToolSearch:
         async with self._one_at_a_time:
             while waiting := await self._registry.unindexed():
                 for tool in waiting:
-                    await self._index.put(tool)
+                    active = tool.state is ToolState.ACTIVE
+                    await (self._index.put(tool) if active else self._index.drop(tool))
                     await self._registry.mark_indexed(tool)
 
     async def _hit(self, name: str, score: float) -> tuple[Tool, float] | None:
         try:
-            return await self._registry.get(name), score
-        except NotFound:  # indexed by a registry that is no more
+            return await self._registry.active(name), score
+        except (NotFound, FailedPrecondition):  # of a registry that is no more, or out of use now
             return None
 
     async def _by_words(self, query: str, limit: int) -> Sequence[tuple[Tool, float]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from services.toolforge import finding as findings
 from services.toolforge.finding import Finding, Raised
 from services.toolforge.json_value import NotJsonError, parse, same
-from services.toolforge.sandbox import Call, Outcome, Returned, Run, Sandbox
+from services.toolforge.sandbox import Call, Limits, Outcome, Program, Returned, Run, Sandbox
 from services.toolforge.spec import Example, Spec
 
 
@@ -21,20 +21,20 @@ class Trial:
     sandbox_id: str
 
 
-async def put_to_trial(sandbox: Sandbox, spec: Spec, source: str, wall_seconds: float) -> Trial:
+async def put_to_trial(sandbox: Sandbox, spec: Spec, program: Program, limits: Limits) -> Trial:
     """Runs all examples of a spec in one fresh sandbox and judges what came back.
 
     Raises shared.errors.BatosError where the sandbox could not run anything.
     """
     calls = [Call(spec.name, example.arguments_json) for example in spec.examples]
-    return judge(spec, await sandbox.run(source, calls, wall_seconds))
+    return judge(spec, await sandbox.run(program, calls, limits))
 
 
 def judge(spec: Spec, run: Run) -> Trial:
     """The verdict on a run; the finding is about the first example that was not met."""
     results = [*run.results, *[None] * len(spec.examples)]
     found = [
-        _finding(spec.name, example, result, run)
+        case_finding(spec, example, result, run)
         for example, result in zip(spec.examples, results, strict=False)
     ]
     passed = found.count(None)
@@ -45,9 +45,11 @@ def judge(spec: Spec, run: Run) -> Trial:
     return Trial(passed, first, run.sandbox_id)
 
 
-def _finding(
-    name: str, example: Example, result: Returned | Raised | None, run: Run
+def case_finding(
+    spec: Spec, example: Example, result: Returned | Raised | None, run: Run
 ) -> Finding | None:
+    """What is wrong with what a run gave for one example; None where nothing is."""
+    name, tolerance = spec.name, spec.tolerance
     if isinstance(result, Raised):
         return findings.raised(name, example, result)
     if result is None:
@@ -58,7 +60,7 @@ def _finding(
         value = parse(result.value_json)
     except NotJsonError as error:
         return findings.stopped(name, example, f"returned no JSON value: {error}")
-    if same(value, example.result):
+    if same(value, example.result, relative=tolerance.relative, absolute=tolerance.absolute):
         return None
     return findings.returned(name, example, value)
 

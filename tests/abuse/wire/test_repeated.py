@@ -12,7 +12,7 @@ from batos.trainer.v1 import trainer_pb2 as trainer
 from google.protobuf.duration_pb2 import Duration
 
 from tests.abuse.wire.state import STATE
-from tests.abuse.wire.valid_requests import VALID, fresh
+from tests.abuse.wire.valid_requests import SOURCE, TOOL, VALID, fresh, spec
 from tests.abuse.wire.wire import Wire
 from tests.contract.rpc_methods import PACKAGES, methods_of
 
@@ -98,6 +98,27 @@ class Ready:
         begun = await wire.send(start, [request.SerializeToString()])
         forge = toolforge.StartForgeResponse.FromString(begun.responses[0]).forge
         return toolforge.CancelForgeRequest(request_id=fresh(), name=forge.name)
+
+    async def _tool(self) -> str:
+        """A tool of two versions, of its own name."""
+        wire, (_, register) = self.wires["toolforge"], MUTATIONS["RegisterTool"]
+        name = f"double_{fresh().replace('-', '')}"
+        source = SOURCE.replace(TOOL, name)
+        for text in (source, source.replace("2 * n", "n + n")):
+            request = toolforge.RegisterToolRequest(
+                request_id=fresh(), spec=spec(name), source=text
+            )
+            assert (await wire.send(register, [request.SerializeToString()])).ok
+        return f"tools/{name}"
+
+    async def _RollBackTool(self):
+        return toolforge.RollBackToolRequest(request_id=fresh(), name=await self._tool())
+
+    async def _RetireTool(self):
+        return toolforge.RetireToolRequest(request_id=fresh(), name=await self._tool())
+
+    async def _ReinstateTool(self):
+        return toolforge.ReinstateToolRequest(request_id=fresh(), name=await self._tool())
 
     async def _lease(self) -> int:
         request = VALID["supervisor"]["AcquireGpuLease"]()

@@ -172,6 +172,19 @@ TOOLFORGE: Mapping[str, Callable[[], Message]] = {
     "InvokeTool": lambda: toolforge.InvokeToolRequest(
         request_id=fresh(), name=f"tools/{TOOL}", arguments_json='{"n": 3}'
     ),
+    "ListToolVersions": lambda: toolforge.ListToolVersionsRequest(
+        name=f"tools/{TOOL}", page_size=5, page_token="1"
+    ),
+    "RollBackTool": lambda: toolforge.RollBackToolRequest(
+        request_id=fresh(), name=_named("tools"), version="0" * 64
+    ),
+    "RetireTool": lambda: toolforge.RetireToolRequest(
+        request_id=fresh(), name=_named("tools"), reason="A better one is there."
+    ),
+    "ReinstateTool": lambda: toolforge.ReinstateToolRequest(
+        request_id=fresh(), name=_named("tools")
+    ),
+    "WatchTools": lambda: toolforge.WatchToolsRequest(after_sequence=1),
     "ExportTrajectories": lambda: toolforge.ExportTrajectoriesRequest(include_failed=True),
 }
 

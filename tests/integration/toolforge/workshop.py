@@ -25,6 +25,7 @@ SETTINGS = {
     "BATOS_TOOLFORGE_MODEL_SECONDS": "4",
     "BATOS_TOOLFORGE_SERVING_SECONDS": "3",
     "BATOS_TOOLFORGE_QUEUE_LIMIT": "10",
+    "BATOS_TOOLFORGE_RETRY_SECONDS": "0.05",
 }
 ADD = 'def add(a: int, b: int) -> int:\n    """Add two numbers."""\n    return a + b\n'
 WRONG = ADD.replace("a + b", "a - b")

@@ -1,6 +1,6 @@
 import dataclasses
 
-from services.toolforge.forge import Attempt, Kind, Verdict, next_kind, temperature_of
+from services.toolforge.forge import Attempt, Kind, Verdict, next_kind, seed_of, temperature_of
 
 
 def attempts(*kinds: Kind, source: str = "def f(): ...") -> list[Attempt]:
@@ -30,5 +30,7 @@ def test_an_answer_without_code_is_followed_by_a_resample() -> None:
     assert next_kind([dataclasses.replace(draft, source="")]) is Kind.RESAMPLE
 
 
-def test_only_resamples_are_random() -> None:
-    assert [temperature_of(kind) for kind in Kind] == [0.0, 0.0, 0.8]
+def test_only_resamples_and_further_samples_are_random() -> None:
+    assert [temperature_of(kind, 0) for kind in Kind] == [0.0, 0.0, 0.8]
+    assert [temperature_of(kind, 1) for kind in Kind] == [0.8, 0.8, 0.8]
+    assert len({seed_of(number, sample) for number in range(17) for sample in range(32)}) == 17 * 32

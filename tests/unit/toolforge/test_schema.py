@@ -5,7 +5,7 @@ import pytest
 
 from services.toolforge.invocation import validate
 from services.toolforge.schema import schema_of
-from services.toolforge.tool import Origin, make_tool
+from services.toolforge.tool import make_tool
 from shared.errors import InvalidArgument
 from tests.unit.toolforge.specs import spec
 
@@ -72,7 +72,7 @@ def test_the_schema_is_plain_json() -> None:
 )
 def test_arguments_are_validated_field_by_field(arguments: str, fields: list[str]) -> None:
     source = 'def add(a: int, b: int) -> int:\n    """Add."""\n    return a + b\n'
-    tool = make_tool(spec(), source, Origin.REGISTERED, "box")
+    tool = make_tool(spec(), source, "box")
     if not fields:
         validate(tool, arguments)
         return

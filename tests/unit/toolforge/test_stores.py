@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from services.toolforge import sqlite_forge_rows, sqlite_registry
+from services.toolforge import sqlite_forge_rows, sqlite_tool_rows
 from services.toolforge.bell import Bell
 from services.toolforge.forge import Attempt, Forge, Kind, State, Verdict
 from services.toolforge.sqlite_forges import SqliteForges
 from services.toolforge.sqlite_registry import SqliteRegistry
 from services.toolforge.sqlite_trajectories import SqliteTrajectories
-from services.toolforge.tool import Origin, Tool, make_tool
+from services.toolforge.tool import Lineage, Tool, make_tool
 from shared.errors import NotFound
 from shared.naming import new_id
 from shared.sqlite import Database
@@ -30,7 +30,7 @@ def nothing(connection: object) -> None:
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     opened = Database(
-        tmp_path / "toolforge.sqlite", (sqlite_registry.MIGRATION, sqlite_forge_rows.MIGRATION)
+        tmp_path / "toolforge.sqlite", (sqlite_tool_rows.MIGRATION, sqlite_forge_rows.MIGRATION)
     )
     await opened.open()
     yield opened
@@ -49,7 +49,11 @@ def registry(database: Database) -> SqliteRegistry:
 
 def tool(source: str = GOOD_ADD, name: str = "add", description: str = "Add two numbers.") -> Tool:
     wanted = spec(name=name, description=description)
-    return make_tool(wanted, source.replace("add", name), Origin.REGISTERED, "box")
+    return make_tool(wanted, source.replace("add", name), "box")
+
+
+def forged_tool(forge_id: str) -> Tool:
+    return make_tool(spec(), GOOD_ADD, "box", Lineage(forge_id, "brick:1", 1, 2))
 
 
 async def kept_forge(forges: SqliteForges) -> str:
@@ -60,7 +64,7 @@ async def kept_forge(forges: SqliteForges) -> str:
 
 async def test_a_tool_comes_back_as_it_was_kept(registry: SqliteRegistry) -> None:
     kept = tool()
-    await registry.register(kept, nothing)
+    await registry.register(kept, [], nothing)
     assert await registry.get("add") == kept
     with pytest.raises(NotFound):
         await registry.get("sub")
@@ -71,7 +75,7 @@ async def test_a_new_version_becomes_current_and_an_old_one_can_come_back(
 ) -> None:
     first, second = tool(), tool(GOOD_ADD.replace("a + b", "b + a"))
     for version in (first, second, first):
-        await registry.register(version, nothing)
+        await registry.register(version, [], nothing)
         assert (await registry.get("add")).version == version.version
     assert len(await registry.page("", 10)) == 1
 
@@ -81,14 +85,14 @@ async def test_a_companion_that_fails_undoes_the_registering(registry: SqliteReg
         raise RuntimeError("no")
 
     with pytest.raises(RuntimeError):
-        await registry.register(tool(), fail)
+        await registry.register(tool(), [], fail)
     assert await registry.page("", 10) == []
 
 
 async def test_what_is_not_indexed_waits_until_it_is(registry: SqliteRegistry) -> None:
     first, second = tool(), tool(GOOD_ADD.replace("a + b", "b + a"))
-    await registry.register(first, nothing)
-    await registry.register(second, nothing)
+    await registry.register(first, [], nothing)
+    await registry.register(second, [], nothing)
     await registry.mark_indexed(first)  # too late: another version is current
     assert await registry.unindexed() == [second]
     await registry.mark_indexed(second)
@@ -96,8 +100,8 @@ async def test_what_is_not_indexed_waits_until_it_is(registry: SqliteRegistry) -
 
 
 async def test_words_find_tools_by_the_share_they_hold(registry: SqliteRegistry) -> None:
-    await registry.register(tool(name="add", description="Sum of two numbers."), nothing)
-    await registry.register(tool(name="mean", description="Mean of numbers."), nothing)
+    await registry.register(tool(name="add", description="Sum of two numbers."), [], nothing)
+    await registry.register(tool(name="mean", description="Mean of numbers."), [], nothing)
     found = await registry.matching(["sum", "numbers"], 5)
     assert [(hit.name, score) for hit, score in found] == [("add", 1.0), ("mean", 0.5)]
     assert await registry.matching(["'; drop table tools; --"], 5) == []
@@ -109,7 +113,7 @@ async def test_a_forge_and_its_events_come_back(forges: SqliteForges) -> None:
     assert await forges.begin(forge_id) == 1
     await forges.note_model(forge_id, "brick:1")
     await forges.add_attempt(forge_id, FAILED)
-    assert await forges.succeed(forge_id, PASSED, tool())
+    assert await forges.succeed(forge_id, PASSED, tool(), [], [])
     forge = await forges.get(forge_id)
     assert (forge.state, forge.tool, forge.model) == (State.SUCCEEDED, "add", "brick:1")
     assert forge.attempts == (FAILED, PASSED)
@@ -132,7 +136,7 @@ async def test_an_ended_forge_changes_no_more(
     await forges.note_model(forge_id, "brick:1")
     assert await forges.begin(forge_id) == 0
     await forges.add_attempt(forge_id, FAILED)
-    assert not await forges.succeed(forge_id, PASSED, tool())
+    assert not await forges.succeed(forge_id, PASSED, tool(), [], [])
     assert not await forges.fail(forge_id, "too late", "LATE")
     assert not await forges.cancel(forge_id, nothing)
     assert await forges.get(forge_id) == cancelled
@@ -159,10 +163,10 @@ async def test_trajectories_are_exported_oldest_first_and_whole(
     names = []
     for number in range(120):  # more than two pages
         owned = tool(name=f"add{number}")
-        await registry.register(owned, nothing)
+        await registry.register(owned, [], nothing)
         names.append(f"tools/add{number}")
     good, bad, empty = [await kept_forge(forges) for _ in range(3)]
-    await forges.succeed(good, PASSED, make_tool(spec(), GOOD_ADD, Origin.FORGED, "box"))
+    await forges.succeed(good, PASSED, forged_tool(good), [], [])
     await forges.add_attempt(bad, FAILED)
     await forges.fail(bad, "no", "ATTEMPTS_USED_UP")
     await forges.fail(empty, "no model", "MODEL_ABSENT")

@@ -137,6 +137,102 @@ TOOL_ORIGIN_REGISTERED: ToolOrigin.ValueType  # 2
 """By its owner."""
 Global___ToolOrigin: _TypeAlias = ToolOrigin  # noqa: Y015
 
+class _ToolState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ToolStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ToolState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TOOL_STATE_UNSPECIFIED: _ToolState.ValueType  # 0
+    """Never sent."""
+    TOOL_STATE_ACTIVE: _ToolState.ValueType  # 1
+    """It can be called and found."""
+    TOOL_STATE_QUARANTINED: _ToolState.ValueType  # 2
+    """Its current version kept failing: it is not called until it passes a trial again."""
+    TOOL_STATE_RETIRED: _ToolState.ValueType  # 3
+    """Its owner took it out of use."""
+
+class ToolState(_ToolState, metaclass=_ToolStateEnumTypeWrapper):
+    """Whether a tool can be had."""
+
+TOOL_STATE_UNSPECIFIED: ToolState.ValueType  # 0
+"""Never sent."""
+TOOL_STATE_ACTIVE: ToolState.ValueType  # 1
+"""It can be called and found."""
+TOOL_STATE_QUARANTINED: ToolState.ValueType  # 2
+"""Its current version kept failing: it is not called until it passes a trial again."""
+TOOL_STATE_RETIRED: ToolState.ValueType  # 3
+"""Its owner took it out of use."""
+Global___ToolState: _TypeAlias = ToolState  # noqa: Y015
+
+class _EvidenceKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EvidenceKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EvidenceKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EVIDENCE_KIND_UNSPECIFIED: _EvidenceKind.ValueType  # 0
+    """Never sent."""
+    EVIDENCE_KIND_TRIAL: _EvidenceKind.ValueType  # 1
+    """The examples of its spec, before it was registered."""
+    EVIDENCE_KIND_RETRIAL: _EvidenceKind.ValueType  # 2
+    """The examples of its spec, once more, to reinstate it."""
+    EVIDENCE_KIND_ASSERTIONS: _EvidenceKind.ValueType  # 3
+    """The owner's assertions, in a sandbox of their own."""
+    EVIDENCE_KIND_PROPOSED: _EvidenceKind.ValueType  # 4
+    """Tests that the model proposed; they decide nothing."""
+
+class EvidenceKind(_EvidenceKind, metaclass=_EvidenceKindEnumTypeWrapper):
+    """What was run to judge a version."""
+
+EVIDENCE_KIND_UNSPECIFIED: EvidenceKind.ValueType  # 0
+"""Never sent."""
+EVIDENCE_KIND_TRIAL: EvidenceKind.ValueType  # 1
+"""The examples of its spec, before it was registered."""
+EVIDENCE_KIND_RETRIAL: EvidenceKind.ValueType  # 2
+"""The examples of its spec, once more, to reinstate it."""
+EVIDENCE_KIND_ASSERTIONS: EvidenceKind.ValueType  # 3
+"""The owner's assertions, in a sandbox of their own."""
+EVIDENCE_KIND_PROPOSED: EvidenceKind.ValueType  # 4
+"""Tests that the model proposed; they decide nothing."""
+Global___EvidenceKind: _TypeAlias = EvidenceKind  # noqa: Y015
+
+class _ToolEventKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ToolEventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ToolEventKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TOOL_EVENT_KIND_UNSPECIFIED: _ToolEventKind.ValueType  # 0
+    """Never sent."""
+    TOOL_EVENT_KIND_REGISTERED: _ToolEventKind.ValueType  # 1
+    """A version was registered and is current."""
+    TOOL_EVENT_KIND_ROLLED_BACK: _ToolEventKind.ValueType  # 2
+    """An earlier version is current again."""
+    TOOL_EVENT_KIND_QUARANTINED: _ToolEventKind.ValueType  # 3
+    """It kept failing."""
+    TOOL_EVENT_KIND_REINSTATED: _ToolEventKind.ValueType  # 4
+    """It passed its trial again."""
+    TOOL_EVENT_KIND_RETIRED: _ToolEventKind.ValueType  # 5
+    """Its owner took it out of use."""
+
+class ToolEventKind(_ToolEventKind, metaclass=_ToolEventKindEnumTypeWrapper):
+    """What can happen to a tool."""
+
+TOOL_EVENT_KIND_UNSPECIFIED: ToolEventKind.ValueType  # 0
+"""Never sent."""
+TOOL_EVENT_KIND_REGISTERED: ToolEventKind.ValueType  # 1
+"""A version was registered and is current."""
+TOOL_EVENT_KIND_ROLLED_BACK: ToolEventKind.ValueType  # 2
+"""An earlier version is current again."""
+TOOL_EVENT_KIND_QUARANTINED: ToolEventKind.ValueType  # 3
+"""It kept failing."""
+TOOL_EVENT_KIND_REINSTATED: ToolEventKind.ValueType  # 4
+"""It passed its trial again."""
+TOOL_EVENT_KIND_RETIRED: ToolEventKind.ValueType  # 5
+"""Its owner took it out of use."""
+Global___ToolEventKind: _TypeAlias = ToolEventKind  # noqa: Y015
+
 class _InvocationOutcome:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -200,6 +296,7 @@ class Spec(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     EXAMPLES_FIELD_NUMBER: _builtins.int
+    TOLERANCE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """A Python identifier in snake_case, at most 64 characters; the tool's name."""
     description: _builtins.str
@@ -208,20 +305,115 @@ class Spec(_message.Message):
     def examples(self) -> _containers.RepeatedCompositeFieldContainer[Global___Example]:
         """At least one, at most 64; the first two are shown to the model."""
 
+    @_builtins.property
+    def tolerance(self) -> Global___Tolerance:
+        """How far floating-point results may be off; absent, they must be equal. Types must be equal
+        in any case.
+        """
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         description: _builtins.str = ...,
         examples: _abc.Iterable[Global___Example] | None = ...,
+        tolerance: Global___Tolerance | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tolerance", b"tolerance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "examples", b"examples", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "examples", b"examples", "name", b"name", "tolerance", b"tolerance"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Spec: _TypeAlias = Spec  # noqa: Y015
+
+@_typing.final
+class Tolerance(_message.Message):
+    """As of Python's math.isclose: near enough by either."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RELATIVE_FIELD_NUMBER: _builtins.int
+    ABSOLUTE_FIELD_NUMBER: _builtins.int
+    relative: _builtins.float
+    """Share of the larger of the two, 0 to 1."""
+    absolute: _builtins.float
+    """In the result's own unit, not negative."""
+    def __init__(
+        self,
+        *,
+        relative: _builtins.float = ...,
+        absolute: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absolute", b"absolute", "relative", b"relative"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Tolerance: _TypeAlias = Tolerance  # noqa: Y015
+
+@_typing.final
+class ProposedTest(_message.Message):
+    """A test that the model thought of. It is evidence, never a verdict: the model may be wrong."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXAMPLE_FIELD_NUMBER: _builtins.int
+    DISAGREEMENT_FIELD_NUMBER: _builtins.int
+    disagreement: _builtins.str
+    """What the tool gave instead, in a sentence; empty where it agreed."""
+    @_builtins.property
+    def example(self) -> Global___Example:
+        """What the model says."""
+
+    def __init__(
+        self,
+        *,
+        example: Global___Example | None = ...,
+        disagreement: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["example", b"example"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disagreement", b"disagreement", "example", b"example"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProposedTest: _TypeAlias = ProposedTest  # noqa: Y015
+
+@_typing.final
+class Sample(_message.Message):
+    """One of several drafts of an attempt, tried and not chosen."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    FINDING_FIELD_NUMBER: _builtins.int
+    PASSED_COUNT_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """The code as taken from the model's answer."""
+    verdict: Global___Verdict.ValueType
+    """What it came to."""
+    finding: _builtins.str
+    """What was wrong with it; empty where it passed."""
+    passed_count: _builtins.int
+    """Examples met."""
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        verdict: Global___Verdict.ValueType = ...,
+        finding: _builtins.str = ...,
+        passed_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding", "passed_count", b"passed_count", "source", b"source", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Sample: _TypeAlias = Sample  # noqa: Y015
 
 @_typing.final
 class Attempt(_message.Message):
@@ -237,6 +429,7 @@ class Attempt(_message.Message):
     PASSED_COUNT_FIELD_NUMBER: _builtins.int
     MODEL_TIME_FIELD_NUMBER: _builtins.int
     TRIAL_TIME_FIELD_NUMBER: _builtins.int
+    OTHER_SAMPLES_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """1 is the first."""
     kind: Global___AttemptKind.ValueType
@@ -257,6 +450,10 @@ class Attempt(_message.Message):
     def trial_time(self) -> _duration_pb2.Duration:
         """Time that checks and trial took."""
 
+    @_builtins.property
+    def other_samples(self) -> _containers.RepeatedCompositeFieldContainer[Global___Sample]:
+        """The attempt's other samples, where it drew several; the one above is the best of them."""
+
     def __init__(
         self,
         *,
@@ -268,10 +465,11 @@ class Attempt(_message.Message):
         passed_count: _builtins.int = ...,
         model_time: _duration_pb2.Duration | None = ...,
         trial_time: _duration_pb2.Duration | None = ...,
+        other_samples: _abc.Iterable[Global___Sample] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model_time", b"model_time", "trial_time", b"trial_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding", "kind", b"kind", "model_time", b"model_time", "number", b"number", "passed_count", b"passed_count", "source", b"source", "trial_time", b"trial_time", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding", "kind", b"kind", "model_time", b"model_time", "number", b"number", "other_samples", b"other_samples", "passed_count", b"passed_count", "source", b"source", "trial_time", b"trial_time", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -293,6 +491,9 @@ class Forge(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     FAILURE_REASON_FIELD_NUMBER: _builtins.int
+    SAMPLES_PER_ATTEMPT_FIELD_NUMBER: _builtins.int
+    EXISTING_FIELD_NUMBER: _builtins.int
+    PROPOSED_TESTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"forges/{id}"."""
     persona: _builtins.str
@@ -307,6 +508,10 @@ class Forge(_message.Message):
     """The model that drafted, as a tag of the model backend."""
     failure_reason: _builtins.str
     """Why it FAILED, as a word for programs, such as "ATTEMPTS_USED_UP" or "MODEL_ABSENT"."""
+    samples_per_attempt: _builtins.int
+    """Drafts drawn per attempt."""
+    existing: _builtins.bool
+    """True where a tool of this very spec was there already, so that nothing was drafted."""
     @_builtins.property
     def spec(self) -> Global___Spec:
         """What is wanted."""
@@ -318,6 +523,12 @@ class Forge(_message.Message):
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was accepted."""
+
+    @_builtins.property
+    def proposed_tests(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProposedTest]:
+        """What the model thought that a tool should pass, where it was asked; each as the tool of this
+        forge fared.
+        """
 
     def __init__(
         self,
@@ -332,10 +543,13 @@ class Forge(_message.Message):
         model: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         failure_reason: _builtins.str = ...,
+        samples_per_attempt: _builtins.int = ...,
+        existing: _builtins.bool = ...,
+        proposed_tests: _abc.Iterable[Global___ProposedTest] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "created_at", b"created_at", "failure", b"failure", "failure_reason", b"failure_reason", "model", b"model", "name", b"name", "persona", b"persona", "spec", b"spec", "state", b"state", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "created_at", b"created_at", "existing", b"existing", "failure", b"failure", "failure_reason", b"failure_reason", "model", b"model", "name", b"name", "persona", b"persona", "proposed_tests", b"proposed_tests", "samples_per_attempt", b"samples_per_attempt", "spec", b"spec", "state", b"state", "tool", b"tool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -383,12 +597,30 @@ class StartForgeRequest(_message.Message):
     SPEC_FIELD_NUMBER: _builtins.int
     PERSONA_FIELD_NUMBER: _builtins.int
     ATTEMPT_LIMIT_FIELD_NUMBER: _builtins.int
+    SAMPLES_PER_ATTEMPT_FIELD_NUMBER: _builtins.int
+    NEW_VERSION_FIELD_NUMBER: _builtins.int
+    PROPOSED_TEST_LIMIT_FIELD_NUMBER: _builtins.int
+    OFFERED_TOOL_LIMIT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID chosen by the caller; repeating it returns the first answer."""
     persona: _builtins.str
     """Whose model drafts; empty means the Codex's toolsmith."""
     attempt_limit: _builtins.int
     """0 means 4; at most 16."""
+    samples_per_attempt: _builtins.int
+    """Drafts of each attempt, drawn side by side; the best is kept. 0 means 1; at most what the
+    service's owner allows.
+    """
+    new_version: _builtins.bool
+    """False: where an active tool of the same spec is there, that one is the answer. True: forge
+    anyway.
+    """
+    proposed_test_limit: _builtins.int
+    """Tests to ask the model for before it drafts, to choose among samples that meet every
+    example; at most 16.
+    """
+    offered_tool_limit: _builtins.int
+    """Tools nearest in meaning to show to the model, which it may call; at most 8."""
     @_builtins.property
     def spec(self) -> Global___Spec:
         """What is wanted."""
@@ -400,10 +632,14 @@ class StartForgeRequest(_message.Message):
         spec: Global___Spec | None = ...,
         persona: _builtins.str = ...,
         attempt_limit: _builtins.int = ...,
+        samples_per_attempt: _builtins.int = ...,
+        new_version: _builtins.bool = ...,
+        proposed_test_limit: _builtins.int = ...,
+        offered_tool_limit: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_limit", b"attempt_limit", "persona", b"persona", "request_id", b"request_id", "spec", b"spec"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_limit", b"attempt_limit", "new_version", b"new_version", "offered_tool_limit", b"offered_tool_limit", "persona", b"persona", "proposed_test_limit", b"proposed_test_limit", "request_id", b"request_id", "samples_per_attempt", b"samples_per_attempt", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -634,6 +870,124 @@ class CancelForgeResponse(_message.Message):
 Global___CancelForgeResponse: _TypeAlias = CancelForgeResponse  # noqa: Y015
 
 @_typing.final
+class Lineage(_message.Message):
+    """Where a version comes from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FORGE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    MODEL_GENERATION_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    forge: _builtins.str
+    """"forges/{id}"; empty for an owner's own code."""
+    model: _builtins.str
+    """The model that drafted it, as a tag of the model backend."""
+    model_generation: _builtins.int
+    """Which generation of its persona's model that was."""
+    attempt: _builtins.int
+    """The attempt that passed."""
+    def __init__(
+        self,
+        *,
+        forge: _builtins.str = ...,
+        model: _builtins.str = ...,
+        model_generation: _builtins.int = ...,
+        attempt: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "forge", b"forge", "model", b"model", "model_generation", b"model_generation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Lineage: _TypeAlias = Lineage  # noqa: Y015
+
+@_typing.final
+class Evidence(_message.Message):
+    """One judging of a version."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    SANDBOX_ID_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    PASSED_COUNT_FIELD_NUMBER: _builtins.int
+    TOTAL_COUNT_FIELD_NUMBER: _builtins.int
+    FINDING_FIELD_NUMBER: _builtins.int
+    kind: Global___EvidenceKind.ValueType
+    """What was run."""
+    sandbox_id: _builtins.str
+    """Where."""
+    passed_count: _builtins.int
+    """Cases met."""
+    total_count: _builtins.int
+    """Cases in all."""
+    finding: _builtins.str
+    """The first that was not met, in a sentence."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___EvidenceKind.ValueType = ...,
+        sandbox_id: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        passed_count: _builtins.int = ...,
+        total_count: _builtins.int = ...,
+        finding: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding", "kind", b"kind", "passed_count", b"passed_count", "sandbox_id", b"sandbox_id", "time", b"time", "total_count", b"total_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Evidence: _TypeAlias = Evidence  # noqa: Y015
+
+@_typing.final
+class Usage(_message.Message):
+    """How a version has done in use."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INVOCATION_COUNT_FIELD_NUMBER: _builtins.int
+    FAILURE_COUNT_FIELD_NUMBER: _builtins.int
+    FAILURES_IN_A_ROW_FIELD_NUMBER: _builtins.int
+    LAST_FAILURE_FIELD_NUMBER: _builtins.int
+    LAST_TIME_FIELD_NUMBER: _builtins.int
+    invocation_count: _builtins.int
+    """Times that it was run."""
+    failure_count: _builtins.int
+    """Times that it raised, was stopped, or broke off."""
+    failures_in_a_row: _builtins.int
+    """Failures since it last returned."""
+    last_failure: _builtins.str
+    """The last of them, in a sentence."""
+    @_builtins.property
+    def last_time(self) -> _timestamp_pb2.Timestamp:
+        """When it last ran."""
+
+    def __init__(
+        self,
+        *,
+        invocation_count: _builtins.int = ...,
+        failure_count: _builtins.int = ...,
+        failures_in_a_row: _builtins.int = ...,
+        last_failure: _builtins.str = ...,
+        last_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_time", b"last_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure_count", b"failure_count", "failures_in_a_row", b"failures_in_a_row", "invocation_count", b"invocation_count", "last_failure", b"last_failure", "last_time", b"last_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Usage: _TypeAlias = Usage  # noqa: Y015
+
+@_typing.final
 class Tool(_message.Message):
     """A validated Python function."""
 
@@ -648,6 +1002,10 @@ class Tool(_message.Message):
     ORIGIN_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     EVIDENCE_SANDBOX_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    STATE_REASON_FIELD_NUMBER: _builtins.int
+    LINEAGE_FIELD_NUMBER: _builtins.int
+    ASSERTIONS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"tools/{spec name}"."""
     version: _builtins.str
@@ -662,6 +1020,12 @@ class Tool(_message.Message):
     """How it came to be."""
     evidence_sandbox_id: _builtins.str
     """The sandbox that passed it."""
+    state: Global___ToolState.ValueType
+    """Whether it can be had."""
+    state_reason: _builtins.str
+    """Why it is not ACTIVE, in a sentence."""
+    assertions: _builtins.str
+    """The owner's own tests, if it was registered with some."""
     @_builtins.property
     def spec(self) -> Global___Spec:
         """What it was made for."""
@@ -669,6 +1033,10 @@ class Tool(_message.Message):
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When this version was registered."""
+
+    @_builtins.property
+    def lineage(self) -> Global___Lineage:
+        """Where this version comes from."""
 
     def __init__(
         self,
@@ -682,10 +1050,14 @@ class Tool(_message.Message):
         origin: Global___ToolOrigin.ValueType = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         evidence_sandbox_id: _builtins.str = ...,
+        state: Global___ToolState.ValueType = ...,
+        state_reason: _builtins.str = ...,
+        lineage: Global___Lineage | None = ...,
+        assertions: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "lineage", b"lineage", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "entry_point", b"entry_point", "evidence_sandbox_id", b"evidence_sandbox_id", "name", b"name", "origin", b"origin", "schema_json", b"schema_json", "source", b"source", "spec", b"spec", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assertions", b"assertions", "created_at", b"created_at", "entry_point", b"entry_point", "evidence_sandbox_id", b"evidence_sandbox_id", "lineage", b"lineage", "name", b"name", "origin", b"origin", "schema_json", b"schema_json", "source", b"source", "spec", b"spec", "state", b"state", "state_reason", b"state_reason", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -700,10 +1072,16 @@ class RegisterToolRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     SPEC_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    ASSERTIONS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID chosen by the caller; repeating it returns the first answer."""
     source: _builtins.str
     """Python source with one public function."""
+    assertions: _builtins.str
+    """Python source that defines check(candidate), which calls the candidate and asserts; at most
+    64 KiB. It runs in a sandbox of its own, and the tool in others. With it the spec may come
+    without examples: the first calls that check makes, with what the tool returned, become them.
+    """
     @_builtins.property
     def spec(self) -> Global___Spec:
         """What it does, with examples that it must meet."""
@@ -714,10 +1092,11 @@ class RegisterToolRequest(_message.Message):
         request_id: _builtins.str = ...,
         spec: Global___Spec | None = ...,
         source: _builtins.str = ...,
+        assertions: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "source", b"source", "spec", b"spec"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assertions", b"assertions", "request_id", b"request_id", "source", b"source", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -756,16 +1135,20 @@ class GetToolRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"tools/{name}"."""
+    version: _builtins.str
+    """Empty means the current one."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
+        version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -778,18 +1161,30 @@ class GetToolResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TOOL_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def tool(self) -> Global___Tool:
-        """Its current version."""
+        """The version that was asked for."""
+
+    @_builtins.property
+    def evidence(self) -> _containers.RepeatedCompositeFieldContainer[Global___Evidence]:
+        """What was run to judge it, newest first, at most 32."""
+
+    @_builtins.property
+    def usage(self) -> Global___Usage:
+        """How it has done in use."""
 
     def __init__(
         self,
         *,
         tool: Global___Tool | None = ...,
+        evidence: _abc.Iterable[Global___Evidence] | None = ...,
+        usage: Global___Usage | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["tool", b"tool"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tool", b"tool", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "tool", b"tool", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -803,19 +1198,23 @@ class ListToolsRequest(_message.Message):
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    INCLUDE_RETIRED_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """0 means 50; more than 500 counts as 500."""
     page_token: _builtins.str
     """next_page_token of the page before."""
+    include_retired: _builtins.bool
+    """Also those that were taken out of use."""
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        include_retired: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_retired", b"include_retired", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -848,6 +1247,316 @@ class ListToolsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListToolsResponse: _TypeAlias = ListToolsResponse  # noqa: Y015
+
+@_typing.final
+class ListToolVersionsRequest(_message.Message):
+    """Asks for what a tool was."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"tools/{name}"."""
+    page_size: _builtins.int
+    """0 means 50; more than 500 counts as 500."""
+    page_token: _builtins.str
+    """next_page_token of the page before."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListToolVersionsRequest: _TypeAlias = ListToolVersionsRequest  # noqa: Y015
+
+@_typing.final
+class ListToolVersionsResponse(_message.Message):
+    """A page of registrations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tool]:
+        """Newest first. A version that was registered twice is here twice."""
+
+    def __init__(
+        self,
+        *,
+        versions: _abc.Iterable[Global___Tool] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "versions", b"versions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListToolVersionsResponse: _TypeAlias = ListToolVersionsResponse  # noqa: Y015
+
+@_typing.final
+class RollBackToolRequest(_message.Message):
+    """Asks for an earlier version."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """UUID chosen by the caller; repeating it returns the first answer."""
+    name: _builtins.str
+    """"tools/{name}"."""
+    version: _builtins.str
+    """Empty means the one that was registered before the current one. None is FAILED_PRECONDITION
+    (reason NO_EARLIER_VERSION).
+    """
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request_id", b"request_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RollBackToolRequest: _TypeAlias = RollBackToolRequest  # noqa: Y015
+
+@_typing.final
+class RollBackToolResponse(_message.Message):
+    """The tool after it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOOL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tool(self) -> Global___Tool:
+        """As it is now."""
+
+    def __init__(
+        self,
+        *,
+        tool: Global___Tool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tool", b"tool"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tool", b"tool"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RollBackToolResponse: _TypeAlias = RollBackToolResponse  # noqa: Y015
+
+@_typing.final
+class RetireToolRequest(_message.Message):
+    """Takes a tool out of use."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """UUID chosen by the caller; repeating it returns the first answer."""
+    name: _builtins.str
+    """"tools/{name}"."""
+    reason: _builtins.str
+    """Why, for whoever asks later; at most 1 KiB."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetireToolRequest: _TypeAlias = RetireToolRequest  # noqa: Y015
+
+@_typing.final
+class RetireToolResponse(_message.Message):
+    """The tool after it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOOL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tool(self) -> Global___Tool:
+        """RETIRED."""
+
+    def __init__(
+        self,
+        *,
+        tool: Global___Tool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tool", b"tool"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tool", b"tool"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetireToolResponse: _TypeAlias = RetireToolResponse  # noqa: Y015
+
+@_typing.final
+class ReinstateToolRequest(_message.Message):
+    """Asks for another trial."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """UUID chosen by the caller; repeating it returns the first answer."""
+    name: _builtins.str
+    """"tools/{name}"."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReinstateToolRequest: _TypeAlias = ReinstateToolRequest  # noqa: Y015
+
+@_typing.final
+class ReinstateToolResponse(_message.Message):
+    """The tool after it. A version that fails its trial is FAILED_PRECONDITION (reason TOOL_REJECTED)
+    with the finding, and stays as it was.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOOL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tool(self) -> Global___Tool:
+        """ACTIVE."""
+
+    def __init__(
+        self,
+        *,
+        tool: Global___Tool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tool", b"tool"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tool", b"tool"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReinstateToolResponse: _TypeAlias = ReinstateToolResponse  # noqa: Y015
+
+@_typing.final
+class ToolEvent(_message.Message):
+    """Something happened to a tool."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    TOOL_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """Grows by one, over all tools, from 1."""
+    kind: Global___ToolEventKind.ValueType
+    """What."""
+    tool: _builtins.str
+    """"tools/{name}"."""
+    version: _builtins.str
+    """The version that is current after it."""
+    reason: _builtins.str
+    """Why, in a sentence; empty where nobody said."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        sequence: _builtins.int = ...,
+        kind: Global___ToolEventKind.ValueType = ...,
+        tool: _builtins.str = ...,
+        version: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "reason", b"reason", "sequence", b"sequence", "time", b"time", "tool", b"tool", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToolEvent: _TypeAlias = ToolEvent  # noqa: Y015
+
+@_typing.final
+class WatchToolsRequest(_message.Message):
+    """Asks for events."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    after_sequence: _builtins.int
+    """Only events after this one; 0 for all."""
+    def __init__(
+        self,
+        *,
+        after_sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchToolsRequest: _TypeAlias = WatchToolsRequest  # noqa: Y015
+
+@_typing.final
+class WatchToolsResponse(_message.Message):
+    """One event."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def event(self) -> Global___ToolEvent:
+        """The next event, none left out."""
+
+    def __init__(
+        self,
+        *,
+        event: Global___ToolEvent | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchToolsResponse: _TypeAlias = WatchToolsResponse  # noqa: Y015
 
 @_typing.final
 class SearchToolsRequest(_message.Message):
@@ -936,22 +1645,32 @@ class InvokeToolRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     ARGUMENTS_JSON_FIELD_NUMBER: _builtins.int
+    WALL_LIMIT_FIELD_NUMBER: _builtins.int
+    MEMORY_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID chosen by the caller; repeating it returns the first answer."""
     name: _builtins.str
     """"tools/{name}"."""
     arguments_json: _builtins.str
     """A JSON object; validated against the tool's schema, faults are field violations."""
+    memory_limit_bytes: _builtins.int
+    """Memory limit of this run; 0 means the sandbox's default."""
+    @_builtins.property
+    def wall_limit(self) -> _duration_pb2.Duration:
+        """Wall limit of this run; absent means the service's, which is also the most."""
+
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         name: _builtins.str = ...,
         arguments_json: _builtins.str = ...,
+        wall_limit: _duration_pb2.Duration | None = ...,
+        memory_limit_bytes: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["wall_limit", b"wall_limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_json", b"arguments_json", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_json", b"arguments_json", "memory_limit_bytes", b"memory_limit_bytes", "name", b"name", "request_id", b"request_id", "wall_limit", b"wall_limit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -963,11 +1682,32 @@ class InvokeToolResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class CalledVersionsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     OUTCOME_FIELD_NUMBER: _builtins.int
     VALUE_JSON_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     WALL_FIELD_NUMBER: _builtins.int
+    CALLED_VERSIONS_FIELD_NUMBER: _builtins.int
     outcome: Global___InvocationOutcome.ValueType
     """How it ended."""
     value_json: _builtins.str
@@ -980,6 +1720,10 @@ class InvokeToolResponse(_message.Message):
     def wall(self) -> _duration_pb2.Duration:
         """In the sandbox."""
 
+    @_builtins.property
+    def called_versions(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Versions of the tools that it could call, by name."""
+
     def __init__(
         self,
         *,
@@ -988,10 +1732,11 @@ class InvokeToolResponse(_message.Message):
         error: _builtins.str = ...,
         version: _builtins.str = ...,
         wall: _duration_pb2.Duration | None = ...,
+        called_versions: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["wall", b"wall"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "outcome", b"outcome", "value_json", b"value_json", "version", b"version", "wall", b"wall"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["called_versions", b"called_versions", "error", b"error", "outcome", b"outcome", "value_json", b"value_json", "version", b"version", "wall", b"wall"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1046,6 +1791,40 @@ class ChatMessage(_message.Message):
 Global___ChatMessage: _TypeAlias = ChatMessage  # noqa: Y015
 
 @_typing.final
+class GradedDraft(_message.Message):
+    """A draft on the way, and what was wrong with it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    FINDING_FIELD_NUMBER: _builtins.int
+    kind: Global___AttemptKind.ValueType
+    """How it came about."""
+    code: _builtins.str
+    """The code."""
+    verdict: Global___Verdict.ValueType
+    """What it came to."""
+    finding: _builtins.str
+    """What went back to the model; empty where it passed."""
+    def __init__(
+        self,
+        *,
+        kind: Global___AttemptKind.ValueType = ...,
+        code: _builtins.str = ...,
+        verdict: Global___Verdict.ValueType = ...,
+        finding: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "finding", b"finding", "kind", b"kind", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GradedDraft: _TypeAlias = GradedDraft  # noqa: Y015
+
+@_typing.final
 class Trajectory(_message.Message):
     """A graded example: what the model was asked, and code that the sandbox has judged."""
 
@@ -1059,12 +1838,13 @@ class Trajectory(_message.Message):
     CODE_FIELD_NUMBER: _builtins.int
     FAMILY_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    DRAFTS_FIELD_NUMBER: _builtins.int
     source_name: _builtins.str
     """"forges/{id}" or "tools/{name}"."""
     origin: Global___ToolOrigin.ValueType
     """How the code came to be."""
     passed: _builtins.bool
-    """True where the code met every example."""
+    """True where the code met every example, and has not been quarantined since."""
     code: _builtins.str
     """The final code."""
     family: _builtins.str
@@ -1081,6 +1861,12 @@ class Trajectory(_message.Message):
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was graded."""
 
+    @_builtins.property
+    def drafts(self) -> _containers.RepeatedCompositeFieldContainer[Global___GradedDraft]:
+        """Every draft of a forge in its order, the samples that were not chosen among them; empty for an
+        owner's tool.
+        """
+
     def __init__(
         self,
         *,
@@ -1092,10 +1878,11 @@ class Trajectory(_message.Message):
         code: _builtins.str = ...,
         family: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        drafts: _abc.Iterable[Global___GradedDraft] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "created_at", b"created_at", "family", b"family", "origin", b"origin", "passed", b"passed", "prompt", b"prompt", "source_name", b"source_name", "spec", b"spec"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "created_at", b"created_at", "drafts", b"drafts", "family", b"family", "origin", b"origin", "passed", b"passed", "prompt", b"prompt", "source_name", b"source_name", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

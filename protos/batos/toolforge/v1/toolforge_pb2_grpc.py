@@ -75,6 +75,11 @@ class ToolForgeServiceStub:
                 request_serializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.ListToolsRequest.SerializeToString,
                 response_deserializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.ListToolsResponse.FromString,
                 _registered_method=True)
+        self.ListToolVersions = channel.unary_unary(
+                '/batos.toolforge.v1.ToolForgeService/ListToolVersions',
+                request_serializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.ListToolVersionsRequest.SerializeToString,
+                response_deserializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.ListToolVersionsResponse.FromString,
+                _registered_method=True)
         self.SearchTools = channel.unary_unary(
                 '/batos.toolforge.v1.ToolForgeService/SearchTools',
                 request_serializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.SearchToolsRequest.SerializeToString,
@@ -84,6 +89,26 @@ class ToolForgeServiceStub:
                 '/batos.toolforge.v1.ToolForgeService/InvokeTool',
                 request_serializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.InvokeToolRequest.SerializeToString,
                 response_deserializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.InvokeToolResponse.FromString,
+                _registered_method=True)
+        self.RollBackTool = channel.unary_unary(
+                '/batos.toolforge.v1.ToolForgeService/RollBackTool',
+                request_serializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.RollBackToolRequest.SerializeToString,
+                response_deserializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.RollBackToolResponse.FromString,
+                _registered_method=True)
+        self.RetireTool = channel.unary_unary(
+                '/batos.toolforge.v1.ToolForgeService/RetireTool',
+                request_serializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.RetireToolRequest.SerializeToString,
+                response_deserializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.RetireToolResponse.FromString,
+                _registered_method=True)
+        self.ReinstateTool = channel.unary_unary(
+                '/batos.toolforge.v1.ToolForgeService/ReinstateTool',
+                request_serializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.ReinstateToolRequest.SerializeToString,
+                response_deserializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.ReinstateToolResponse.FromString,
+                _registered_method=True)
+        self.WatchTools = channel.unary_stream(
+                '/batos.toolforge.v1.ToolForgeService/WatchTools',
+                request_serializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.WatchToolsRequest.SerializeToString,
+                response_deserializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.WatchToolsResponse.FromString,
                 _registered_method=True)
         self.ExportTrajectories = channel.unary_stream(
                 '/batos.toolforge.v1.ToolForgeService/ExportTrajectories',
@@ -139,7 +164,7 @@ class ToolForgeServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetTool(self, request, context):
-        """One tool.
+        """One tool, its evidence, and how it has done since.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -147,6 +172,13 @@ class ToolForgeServiceServicer:
 
     def ListTools(self, request, context):
         """Tools by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListToolVersions(self, request, context):
+        """What a tool was and is, newest registration first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -166,8 +198,38 @@ class ToolForgeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RollBackTool(self, request, context):
+        """Makes an earlier version of a tool the current one again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetireTool(self, request, context):
+        """Takes a tool out of use; its versions and evidence stay.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReinstateTool(self, request, context):
+        """Puts the current version of a quarantined or retired tool to its trial again. Only what passes
+        is ACTIVE again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchTools(self, request, context):
+        """What happens to tools, from a sequence on. No deadline.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExportTrajectories(self, request, context):
-        """Every finished forge and registered tool as graded training data, oldest first.
+        """Every finished forge and registered tool as graded training data, oldest first; the same code
+        for the same prompt comes once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -216,6 +278,11 @@ def add_ToolForgeServiceServicer_to_server(servicer, server):
                     request_deserializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.ListToolsRequest.FromString,
                     response_serializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.ListToolsResponse.SerializeToString,
             ),
+            'ListToolVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListToolVersions,
+                    request_deserializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.ListToolVersionsRequest.FromString,
+                    response_serializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.ListToolVersionsResponse.SerializeToString,
+            ),
             'SearchTools': grpc.unary_unary_rpc_method_handler(
                     servicer.SearchTools,
                     request_deserializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.SearchToolsRequest.FromString,
@@ -225,6 +292,26 @@ def add_ToolForgeServiceServicer_to_server(servicer, server):
                     servicer.InvokeTool,
                     request_deserializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.InvokeToolRequest.FromString,
                     response_serializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.InvokeToolResponse.SerializeToString,
+            ),
+            'RollBackTool': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollBackTool,
+                    request_deserializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.RollBackToolRequest.FromString,
+                    response_serializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.RollBackToolResponse.SerializeToString,
+            ),
+            'RetireTool': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetireTool,
+                    request_deserializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.RetireToolRequest.FromString,
+                    response_serializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.RetireToolResponse.SerializeToString,
+            ),
+            'ReinstateTool': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReinstateTool,
+                    request_deserializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.ReinstateToolRequest.FromString,
+                    response_serializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.ReinstateToolResponse.SerializeToString,
+            ),
+            'WatchTools': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchTools,
+                    request_deserializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.WatchToolsRequest.FromString,
+                    response_serializer=batos_dot_toolforge_dot_v1_dot_toolforge__pb2.WatchToolsResponse.SerializeToString,
             ),
             'ExportTrajectories': grpc.unary_stream_rpc_method_handler(
                     servicer.ExportTrajectories,
@@ -460,6 +547,33 @@ class ToolForgeService:
             _registered_method=True)
 
     @staticmethod
+    def ListToolVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batos.toolforge.v1.ToolForgeService/ListToolVersions',
+            batos_dot_toolforge_dot_v1_dot_toolforge__pb2.ListToolVersionsRequest.SerializeToString,
+            batos_dot_toolforge_dot_v1_dot_toolforge__pb2.ListToolVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def SearchTools(request,
             target,
             options=(),
@@ -503,6 +617,114 @@ class ToolForgeService:
             '/batos.toolforge.v1.ToolForgeService/InvokeTool',
             batos_dot_toolforge_dot_v1_dot_toolforge__pb2.InvokeToolRequest.SerializeToString,
             batos_dot_toolforge_dot_v1_dot_toolforge__pb2.InvokeToolResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollBackTool(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batos.toolforge.v1.ToolForgeService/RollBackTool',
+            batos_dot_toolforge_dot_v1_dot_toolforge__pb2.RollBackToolRequest.SerializeToString,
+            batos_dot_toolforge_dot_v1_dot_toolforge__pb2.RollBackToolResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetireTool(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batos.toolforge.v1.ToolForgeService/RetireTool',
+            batos_dot_toolforge_dot_v1_dot_toolforge__pb2.RetireToolRequest.SerializeToString,
+            batos_dot_toolforge_dot_v1_dot_toolforge__pb2.RetireToolResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReinstateTool(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batos.toolforge.v1.ToolForgeService/ReinstateTool',
+            batos_dot_toolforge_dot_v1_dot_toolforge__pb2.ReinstateToolRequest.SerializeToString,
+            batos_dot_toolforge_dot_v1_dot_toolforge__pb2.ReinstateToolResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchTools(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/batos.toolforge.v1.ToolForgeService/WatchTools',
+            batos_dot_toolforge_dot_v1_dot_toolforge__pb2.WatchToolsRequest.SerializeToString,
+            batos_dot_toolforge_dot_v1_dot_toolforge__pb2.WatchToolsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -46,15 +46,29 @@ class ToolForgeServiceStub:
     RegisterTool: _grpc.UnaryUnaryMultiCallable[_toolforge_pb2.RegisterToolRequest, _toolforge_pb2.RegisterToolResponse]
     """Takes the owner's own code through the same checks and trial."""
     GetTool: _grpc.UnaryUnaryMultiCallable[_toolforge_pb2.GetToolRequest, _toolforge_pb2.GetToolResponse]
-    """One tool."""
+    """One tool, its evidence, and how it has done since."""
     ListTools: _grpc.UnaryUnaryMultiCallable[_toolforge_pb2.ListToolsRequest, _toolforge_pb2.ListToolsResponse]
     """Tools by name."""
+    ListToolVersions: _grpc.UnaryUnaryMultiCallable[_toolforge_pb2.ListToolVersionsRequest, _toolforge_pb2.ListToolVersionsResponse]
+    """What a tool was and is, newest registration first."""
     SearchTools: _grpc.UnaryUnaryMultiCallable[_toolforge_pb2.SearchToolsRequest, _toolforge_pb2.SearchToolsResponse]
     """Tools by meaning, best first."""
     InvokeTool: _grpc.UnaryUnaryMultiCallable[_toolforge_pb2.InvokeToolRequest, _toolforge_pb2.InvokeToolResponse]
     """Runs a tool in the sandbox on validated arguments."""
+    RollBackTool: _grpc.UnaryUnaryMultiCallable[_toolforge_pb2.RollBackToolRequest, _toolforge_pb2.RollBackToolResponse]
+    """Makes an earlier version of a tool the current one again."""
+    RetireTool: _grpc.UnaryUnaryMultiCallable[_toolforge_pb2.RetireToolRequest, _toolforge_pb2.RetireToolResponse]
+    """Takes a tool out of use; its versions and evidence stay."""
+    ReinstateTool: _grpc.UnaryUnaryMultiCallable[_toolforge_pb2.ReinstateToolRequest, _toolforge_pb2.ReinstateToolResponse]
+    """Puts the current version of a quarantined or retired tool to its trial again. Only what passes
+    is ACTIVE again.
+    """
+    WatchTools: _grpc.UnaryStreamMultiCallable[_toolforge_pb2.WatchToolsRequest, _toolforge_pb2.WatchToolsResponse]
+    """What happens to tools, from a sequence on. No deadline."""
     ExportTrajectories: _grpc.UnaryStreamMultiCallable[_toolforge_pb2.ExportTrajectoriesRequest, _toolforge_pb2.ExportTrajectoriesResponse]
-    """Every finished forge and registered tool as graded training data, oldest first."""
+    """Every finished forge and registered tool as graded training data, oldest first; the same code
+    for the same prompt comes once.
+    """
 
 @_typing.type_check_only
 class ToolForgeServiceAsyncStub(ToolForgeServiceStub):
@@ -74,15 +88,29 @@ class ToolForgeServiceAsyncStub(ToolForgeServiceStub):
     RegisterTool: _aio.UnaryUnaryMultiCallable[_toolforge_pb2.RegisterToolRequest, _toolforge_pb2.RegisterToolResponse]  # type: ignore[assignment]
     """Takes the owner's own code through the same checks and trial."""
     GetTool: _aio.UnaryUnaryMultiCallable[_toolforge_pb2.GetToolRequest, _toolforge_pb2.GetToolResponse]  # type: ignore[assignment]
-    """One tool."""
+    """One tool, its evidence, and how it has done since."""
     ListTools: _aio.UnaryUnaryMultiCallable[_toolforge_pb2.ListToolsRequest, _toolforge_pb2.ListToolsResponse]  # type: ignore[assignment]
     """Tools by name."""
+    ListToolVersions: _aio.UnaryUnaryMultiCallable[_toolforge_pb2.ListToolVersionsRequest, _toolforge_pb2.ListToolVersionsResponse]  # type: ignore[assignment]
+    """What a tool was and is, newest registration first."""
     SearchTools: _aio.UnaryUnaryMultiCallable[_toolforge_pb2.SearchToolsRequest, _toolforge_pb2.SearchToolsResponse]  # type: ignore[assignment]
     """Tools by meaning, best first."""
     InvokeTool: _aio.UnaryUnaryMultiCallable[_toolforge_pb2.InvokeToolRequest, _toolforge_pb2.InvokeToolResponse]  # type: ignore[assignment]
     """Runs a tool in the sandbox on validated arguments."""
+    RollBackTool: _aio.UnaryUnaryMultiCallable[_toolforge_pb2.RollBackToolRequest, _toolforge_pb2.RollBackToolResponse]  # type: ignore[assignment]
+    """Makes an earlier version of a tool the current one again."""
+    RetireTool: _aio.UnaryUnaryMultiCallable[_toolforge_pb2.RetireToolRequest, _toolforge_pb2.RetireToolResponse]  # type: ignore[assignment]
+    """Takes a tool out of use; its versions and evidence stay."""
+    ReinstateTool: _aio.UnaryUnaryMultiCallable[_toolforge_pb2.ReinstateToolRequest, _toolforge_pb2.ReinstateToolResponse]  # type: ignore[assignment]
+    """Puts the current version of a quarantined or retired tool to its trial again. Only what passes
+    is ACTIVE again.
+    """
+    WatchTools: _aio.UnaryStreamMultiCallable[_toolforge_pb2.WatchToolsRequest, _toolforge_pb2.WatchToolsResponse]  # type: ignore[assignment]
+    """What happens to tools, from a sequence on. No deadline."""
     ExportTrajectories: _aio.UnaryStreamMultiCallable[_toolforge_pb2.ExportTrajectoriesRequest, _toolforge_pb2.ExportTrajectoriesResponse]  # type: ignore[assignment]
-    """Every finished forge and registered tool as graded training data, oldest first."""
+    """Every finished forge and registered tool as graded training data, oldest first; the same code
+    for the same prompt comes once.
+    """
 
 class ToolForgeServiceServicer(metaclass=_abc_1.ABCMeta):
     """Forges, keeps and runs tools."""
@@ -141,7 +169,7 @@ class ToolForgeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _toolforge_pb2.GetToolRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_toolforge_pb2.GetToolResponse, _abc.Awaitable[_toolforge_pb2.GetToolResponse]]:
-        """One tool."""
+        """One tool, its evidence, and how it has done since."""
 
     @_abc_1.abstractmethod
     def ListTools(
@@ -150,6 +178,14 @@ class ToolForgeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_toolforge_pb2.ListToolsResponse, _abc.Awaitable[_toolforge_pb2.ListToolsResponse]]:
         """Tools by name."""
+
+    @_abc_1.abstractmethod
+    def ListToolVersions(
+        self,
+        request: _toolforge_pb2.ListToolVersionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_toolforge_pb2.ListToolVersionsResponse, _abc.Awaitable[_toolforge_pb2.ListToolVersionsResponse]]:
+        """What a tool was and is, newest registration first."""
 
     @_abc_1.abstractmethod
     def SearchTools(
@@ -168,11 +204,47 @@ class ToolForgeServiceServicer(metaclass=_abc_1.ABCMeta):
         """Runs a tool in the sandbox on validated arguments."""
 
     @_abc_1.abstractmethod
+    def RollBackTool(
+        self,
+        request: _toolforge_pb2.RollBackToolRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_toolforge_pb2.RollBackToolResponse, _abc.Awaitable[_toolforge_pb2.RollBackToolResponse]]:
+        """Makes an earlier version of a tool the current one again."""
+
+    @_abc_1.abstractmethod
+    def RetireTool(
+        self,
+        request: _toolforge_pb2.RetireToolRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_toolforge_pb2.RetireToolResponse, _abc.Awaitable[_toolforge_pb2.RetireToolResponse]]:
+        """Takes a tool out of use; its versions and evidence stay."""
+
+    @_abc_1.abstractmethod
+    def ReinstateTool(
+        self,
+        request: _toolforge_pb2.ReinstateToolRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_toolforge_pb2.ReinstateToolResponse, _abc.Awaitable[_toolforge_pb2.ReinstateToolResponse]]:
+        """Puts the current version of a quarantined or retired tool to its trial again. Only what passes
+        is ACTIVE again.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchTools(
+        self,
+        request: _toolforge_pb2.WatchToolsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_toolforge_pb2.WatchToolsResponse], _abc.AsyncIterator[_toolforge_pb2.WatchToolsResponse]]:
+        """What happens to tools, from a sequence on. No deadline."""
+
+    @_abc_1.abstractmethod
     def ExportTrajectories(
         self,
         request: _toolforge_pb2.ExportTrajectoriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_toolforge_pb2.ExportTrajectoriesResponse], _abc.AsyncIterator[_toolforge_pb2.ExportTrajectoriesResponse]]:
-        """Every finished forge and registered tool as graded training data, oldest first."""
+        """Every finished forge and registered tool as graded training data, oldest first; the same code
+        for the same prompt comes once.
+        """
 
 def add_ToolForgeServiceServicer_to_server(servicer: ToolForgeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
