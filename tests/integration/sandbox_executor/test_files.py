@@ -139,3 +139,15 @@ async def test_sandboxes_share_no_random_state(sandbox: SandboxCaller) -> None:
     printed = [(await sandbox.execute(source)).stdout.decode().split() for _ in range(3)]
     for values in zip(*printed, strict=True):
         assert len(set(values)) == 3, values
+
+
+async def test_code_imports_the_files_that_came_with_it(sandbox: SandboxCaller) -> None:
+    response = await sandbox.execute(
+        "from kit import greet\nimport json\nprint(greet('you'), json.loads('1'))",
+        files={
+            "kit/__init__.py": b"from kit.words import greet\n",
+            "kit/words.py": b"def greet(name):\n    return 'hello ' + name\n",
+            "json.py": b"raise SystemExit('this is not the json that was meant')\n",
+        },
+    )
+    assert response.stdout == b"hello you 1\n", response
