@@ -1,10 +1,12 @@
 """`kill -9` of ToolForge inside each of its mutations."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import grpc
 import pytest
 from batos.toolforge.v1 import toolforge_pb2 as pb
 from batos.toolforge.v1.toolforge_pb2_grpc import ToolForgeServiceStub
@@ -135,6 +137,73 @@ async def test_running_a_tool(toolforge, stub):
         assert (answer.outcome, answer.value_json) == (pb.INVOCATION_OUTCOME_OK, "42")
 
     await killed_everywhere(toolforge, "InvokeTool", make, stub.InvokeTool, check, points=2)
+
+
+async def events_of(stub, name: str) -> list[int]:
+    """Kinds of all that has happened to a tool so far."""
+    kinds: list[int] = []
+    watch = stub.WatchTools(pb.WatchToolsRequest(), timeout=1, wait_for_ready=True)
+    with contextlib.suppress(grpc.aio.AioRpcError):
+        async for response in watch:
+            if response.event.tool == name:
+                kinds.append(response.event.kind)
+    return kinds
+
+
+async def changed(stub, name: str) -> str:
+    """A tool of that name with two versions; its resource name."""
+    for body in ("2 * n", "n + n"):
+        request = registration()
+        request.source = request.source.replace("2 * n", body).replace(request.spec.name, name)
+        request.spec.name = name
+        tool = (await stub.RegisterTool(request)).tool
+    await asyncio.sleep(0.3)  # until Memory knows it: that is written down as well
+    return tool.name
+
+
+async def test_retiring_a_tool(toolforge, stub):
+    async def make():
+        name = await changed(stub, f"old_{fresh().replace('-', '')}")
+        return pb.RetireToolRequest(request_id=fresh(), name=name, reason="Enough.")
+
+    async def check(request, answer):
+        assert (answer.tool.state, answer.tool.state_reason) == (pb.TOOL_STATE_RETIRED, "Enough.")
+        assert (await stub.GetTool(pb.GetToolRequest(name=request.name))).tool == answer.tool
+        assert (await events_of(stub, request.name)).count(pb.TOOL_EVENT_KIND_RETIRED) == 1
+
+    await killed_everywhere(toolforge, "RetireTool", make, stub.RetireTool, check, points=2)
+
+
+async def test_rolling_a_tool_back(toolforge, stub):
+    async def make():
+        name = await changed(stub, f"back_{fresh().replace('-', '')}")
+        return pb.RollBackToolRequest(request_id=fresh(), name=name)
+
+    async def check(request, answer):
+        current = (await stub.GetTool(pb.GetToolRequest(name=request.name))).tool
+        assert current == answer.tool
+        assert "2 * n" in current.source
+        assert (await events_of(stub, request.name)).count(pb.TOOL_EVENT_KIND_ROLLED_BACK) == 1
+
+    await killed_everywhere(toolforge, "RollBackTool", make, stub.RollBackTool, check, points=2)
+
+
+async def test_reinstating_a_tool(toolforge, stub):
+    async def make():
+        name = await changed(stub, f"again_{fresh().replace('-', '')}")
+        await stub.RetireTool(pb.RetireToolRequest(request_id=fresh(), name=name))
+        await asyncio.sleep(0.3)
+        return pb.ReinstateToolRequest(request_id=fresh(), name=name)
+
+    async def check(request, answer):
+        found = await stub.GetTool(pb.GetToolRequest(name=request.name))
+        assert found.tool == answer.tool
+        assert answer.tool.state == pb.TOOL_STATE_ACTIVE
+        kinds = [evidence.kind for evidence in found.evidence]
+        assert kinds == [pb.EVIDENCE_KIND_RETRIAL, pb.EVIDENCE_KIND_TRIAL]
+        assert (await events_of(stub, request.name)).count(pb.TOOL_EVENT_KIND_REINSTATED) == 1
+
+    await killed_everywhere(toolforge, "ReinstateTool", make, stub.ReinstateTool, check, points=2)
 
 
 async def test_under_load(toolforge, stub):
