@@ -25,6 +25,7 @@ async def forge(
             request_id=stage.journey.request_id(f"forge/{label}"),
             spec=spec.to_proto(),
             attempt_limit=attempt_limit,
+            new_version=True,  # what is measured is what the model can do now
         )
     )
     name = started.forge.name

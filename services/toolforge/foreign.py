@@ -81,7 +81,7 @@ async def run_assertions(
     Raises shared.errors.BatosError where a sandbox could not run anything.
     """
     program = Program(assertions + _STAND_IN)
-    answers = await candidate.answers(_foreseen(assertions))
+    answers = await candidate.answers(foreseen(assertions))
     for _ in range(_MAX_ROUNDS):
         call = Call("_batos_check", json.dumps({"answers": answers}))
         run = await sandbox.run(program, [call], limits)
@@ -144,8 +144,8 @@ def _is_call(text: JsonValue) -> TypeGuard[str]:
     )
 
 
-def _foreseen(assertions: str) -> list[str]:
-    """Calls of the candidate whose arguments stand in the text as literals."""
+def foreseen(assertions: str) -> list[str]:
+    """Calls of the candidate whose arguments stand in the text as literals, as JSON."""
     try:
         nodes = list(ast.walk(ast.parse(assertions)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -9,7 +9,7 @@ from batos.sandbox.v1.sandbox_pb2_grpc import SandboxServiceStub
 from services.toolforge.finding import Raised
 from services.toolforge.peer_errors import read_failure
 from services.toolforge.sandbox import Call, Limits, Outcome, Program, Returned, Run
-from shared.errors import Internal, Unavailable
+from shared.errors import BatosError, Internal, InvalidArgument, Unavailable, Violation
 
 _OUTCOMES = {
     sandbox_pb2.OUTCOME_OK: Outcome.OK,
@@ -50,7 +50,7 @@ class GrpcSandbox:
         try:
             return _run(await self._stub.Execute(request))
         except grpc.RpcError as error:
-            raise read_failure(error, self._peer, _AWAY) from error
+            raise _refused(read_failure(error, self._peer, _AWAY)) from error
 
     async def require(self) -> None:
         """Raises Unavailable, with the sandbox's own sentence, where nothing can be run."""
@@ -61,6 +61,14 @@ class GrpcSandbox:
             raise read_failure(error, self._peer, _AWAY) from error
         if capacity.unavailable_reason:
             raise Unavailable(capacity.unavailable_reason, reason=_AWAY)
+
+
+def _refused(error: BatosError) -> BatosError:
+    """A limit that the sandbox refuses, by the name that our own callers gave it."""
+    if not isinstance(error, InvalidArgument):
+        return error
+    faults = [Violation(v.field.removeprefix("limits."), v.description) for v in error.violations]
+    return InvalidArgument(error.message.replace("limits.", ""), faults)
 
 
 def _run(response: sandbox_pb2.ExecuteResponse) -> Run:

@@ -17,6 +17,7 @@ from services.toolforge.tool import Tool
 from services.toolforge.tool_search import ToolSearch
 from services.toolforge.tool_watch import ToolWatch
 from shared import pages
+from shared.durations import seconds_of
 from shared.errors import InvalidArgument
 from shared.ledger import Ledger, record
 from shared.naming import parse
@@ -92,7 +93,7 @@ class ToolMethods:
         """Runs a tool in the sandbox."""
 
         async def do() -> pb.InvokeToolResponse:
-            wall = request.wall_limit.ToTimedelta().total_seconds()
+            wall = seconds_of(request.wall_limit, "wall_limit")
             wanted = Limits(wall, request.memory_limit_bytes)
             name = parse(request.name, "tools")
             tool, invocation = await self.invoker.invoke(name, request.arguments_json, wanted)

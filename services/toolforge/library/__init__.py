@@ -1,0 +1,1 @@
+"""A registry of tools as a folder of plain files, out and in again."""
