@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import itertools
 import json
-import statistics
 import tempfile
 import time
 import uuid
@@ -33,6 +32,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks.memory_texts import Texts
+from benchmarks.milliseconds import p50_and_p99
 from deploy.local import LocalStack
 from services.memory.lance_rows import RECORD_COLUMNS
 from services.memory.lance_search import PROBES, refine
@@ -119,12 +119,6 @@ def raw_search(table: Any, vector: Vectors, *, exact: bool) -> Awaitable[Any]:
     return found
 
 
-def quantiles(milliseconds: list[float]) -> tuple[float, float]:
-    """Median and 99th percentile."""
-    ordered = sorted(milliseconds)
-    return statistics.median(ordered), ordered[int(len(ordered) * 0.99)]
-
-
 async def measure(
     stub: AsyncStub, table: Any, texts: list[str], progress: Progress
 ) -> dict[str, Any]:
@@ -147,8 +141,8 @@ async def measure(
         own.append(took)
         hits += len(wanted & {hit.record.id for hit in answer.hits})
         progress.advance(task)
-    p50, p99 = quantiles(own)
-    raw_p50, raw_p99 = quantiles(raw)
+    p50, p99 = p50_and_p99(own)
+    raw_p50, raw_p99 = p50_and_p99(raw)
     found = {
         "rows": stats.row_count,
         "recall_at_10": hits / BEST / len(texts),
@@ -165,7 +159,7 @@ async def measure(
         for text in texts:
             times.append((await timed(stub.Search(request(text, mode))))[1])
             progress.advance(task)
-        found[f"{mode}_p50_ms"], found[f"{mode}_p99_ms"] = quantiles(times)
+        found[f"{mode}_p50_ms"], found[f"{mode}_p99_ms"] = p50_and_p99(times)
     return found
 
 

@@ -7,6 +7,7 @@ import grpc
 from batos.memory.v1 import memory_pb2
 from batos.memory.v1.memory_pb2_grpc import MemoryServiceStub
 
+from services.toolforge.registry import Revision
 from services.toolforge.tool import Tool
 from shared.errors import Unavailable
 from shared.rpc_status import from_rpc_error
@@ -14,6 +15,7 @@ from shared.rpc_status import from_rpc_error
 NAMESPACE = "tools"
 
 _SECONDS = 10.0
+_PUT_SECONDS = 60.0
 
 
 class MemoryIndex:
@@ -22,18 +24,15 @@ class MemoryIndex:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = MemoryServiceStub(channel)
 
-    async def put(self, tool: Tool) -> None:
-        """Forgets the former description, then keeps this one."""
-        await self.drop(tool)
+    async def put(self, revisions: Sequence[Revision]) -> None:
+        """Keeps descriptions, in one stream, so that Memory commits them together."""
         try:
-            call = self._stub.CreateEpisodes(timeout=_SECONDS)
-            await call.write(_create(tool))
-            await call.done_writing()
-            acknowledged = await call.read()
+            call = self._stub.CreateEpisodes(map(_create, revisions), timeout=_PUT_SECONDS)
+            acknowledged = [response async for response in call]
         except grpc.RpcError as error:
             raise from_rpc_error(error) from error
-        if not isinstance(acknowledged, memory_pb2.CreateEpisodesResponse):
-            raise Unavailable("Memory did not acknowledge a tool's description")
+        if len(acknowledged) != len(revisions):
+            raise Unavailable("Memory did not acknowledge every tool's description")
 
     async def drop(self, tool: Tool) -> None:
         """Forgets a tool's description."""
@@ -58,7 +57,8 @@ def _forget(tool: Tool) -> memory_pb2.ForgetRequest:
     )
 
 
-def _create(tool: Tool) -> memory_pb2.CreateEpisodesRequest:
+def _create(revision: Revision) -> memory_pb2.CreateEpisodesRequest:
+    tool = revision.tool
     episode = memory_pb2.NewEpisode(
         soma=f"tools/{tool.name}",
         speaker="document",
@@ -66,6 +66,9 @@ def _create(tool: Tool) -> memory_pb2.CreateEpisodesRequest:
         metadata={"version": tool.version},
     )
     episode.created_at.FromNanoseconds(int(tool.created_at * 1e9))
+    # The same for the same revision: what is sent again is not kept twice.
+    key = f"{tool.name}/{revision.number}/{tool.version}/{tool.created_at}"
+    request_id = uuid.uuid5(uuid.NAMESPACE_OID, key)
     return memory_pb2.CreateEpisodesRequest(
-        request_id=str(uuid.uuid4()), namespace=NAMESPACE, episodes=[episode]
+        request_id=str(request_id), namespace=NAMESPACE, episodes=[episode]
     )

@@ -1,6 +1,7 @@
 """The port to where tools are kept for good."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from services.toolforge.evidence import Evidence, Usage
@@ -11,6 +12,15 @@ from services.toolforge.tool import Tool
 Companion = Callable[[Any], None]
 
 TOOLS_BELL = "tools"  # rung after everything that happens to a tool
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A tool as of a change, which are counted; `known` says that the index holds a former one."""
+
+    tool: Tool
+    number: int
+    known: bool
 
 
 class Registry(Protocol):
@@ -55,10 +65,14 @@ class Registry(Protocol):
         """Active tools that hold any of the words, with the share that each holds."""
         ...
 
-    async def unindexed(self) -> Sequence[Tool]:
-        """Tools of whose present state the index of descriptions does not yet know."""
+    async def active_among(self, names: Sequence[str]) -> Mapping[str, Tool]:
+        """Current versions of those that are active, by name."""
         ...
 
-    async def mark_indexed(self, tool: Tool) -> None:
-        """Says that the index knows this state of the tool."""
+    async def unindexed(self) -> Sequence[Revision]:
+        """Tools whose present state the index of descriptions does not know."""
+        ...
+
+    async def mark_indexed(self, revisions: Sequence[Revision]) -> None:
+        """Says that the index knows these."""
         ...

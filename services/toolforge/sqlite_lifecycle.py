@@ -47,7 +47,7 @@ class SqliteLifecycle:
         def write(connection: sqlite3.Connection) -> Tool:
             registration = _earlier(connection, find_tool(connection, name), version)
             connection.execute(
-                "UPDATE tools SET registration = ?, indexed = 0 WHERE name = ?",
+                "UPDATE tools SET registration = ?, revision = revision + 1 WHERE name = ?",
                 (registration, name),
             )
             tool = find_tool(connection, name)
@@ -64,7 +64,7 @@ class SqliteLifecycle:
             tool = find_tool(connection, name)
             if tool.state is not ToolState.RETIRED:
                 connection.execute(
-                    "UPDATE tools SET retired_reason = ?, indexed = 0 WHERE name = ?",
+                    "UPDATE tools SET retired_reason = ?, revision = revision + 1 WHERE name = ?",
                     (storable(reason), name),
                 )
                 insert_tool_event(connection, tool, ToolEventKind.RETIRED, reason)
@@ -87,7 +87,8 @@ class SqliteLifecycle:
             insert_evidence(connection, tool, evidence)
             end_quarantine(connection, tool)
             connection.execute(
-                "UPDATE tools SET retired_reason = NULL, indexed = 0 WHERE name = ?", (tool.name,)
+                "UPDATE tools SET retired_reason = NULL, revision = revision + 1 WHERE name = ?",
+                (tool.name,),
             )
             if current.state is not ToolState.ACTIVE:
                 insert_tool_event(connection, tool, ToolEventKind.REINSTATED)
@@ -173,5 +174,5 @@ def _quarantine(connection: sqlite3.Connection, tool: Tool, reason: str) -> None
         (tool.name, tool.version, storable(reason)),
     ).fetchone()
     if row:
-        connection.execute("UPDATE tools SET indexed = 0 WHERE name = ?", (tool.name,))
+        connection.execute("UPDATE tools SET revision = revision + 1 WHERE name = ?", (tool.name,))
         insert_tool_event(connection, tool, ToolEventKind.QUARANTINED, reason)

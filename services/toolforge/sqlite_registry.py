@@ -2,11 +2,11 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from services.toolforge.bell import Bell
 from services.toolforge.evidence import Evidence, Usage
-from services.toolforge.registry import TOOLS_BELL, Companion
+from services.toolforge.registry import TOOLS_BELL, Companion, Revision
 from services.toolforge.spec import Spec
 from services.toolforge.sqlite_tool_rows import find_tool, insert_tool, read_evidence, read_tool
 from services.toolforge.tool import Tool, ToolState
@@ -19,7 +19,28 @@ _MATCHING = """
 SELECT *, (
     SELECT count(*) FROM json_each(:words) AS word
     WHERE instr(lower(name || ' ' || description), word.value)
-) AS held FROM current_tools WHERE held AND state = 'active' ORDER BY held DESC, name LIMIT :limit
+) AS held FROM registered_tools
+WHERE current AND held AND state = 'active' ORDER BY held DESC, name LIMIT :limit
+"""
+
+# By number: the rows of one page are looked up, none beside them.
+_PAGE = """
+SELECT * FROM registered_tools WHERE id IN (
+    SELECT registration FROM tools WHERE name > ? AND (? OR retired_reason IS NULL)
+    ORDER BY name LIMIT ?
+) ORDER BY name
+"""
+
+_ACTIVE_AMONG = """
+SELECT * FROM registered_tools WHERE state = 'active' AND id IN (
+    SELECT registration FROM tools WHERE name IN (SELECT value FROM json_each(?))
+)
+"""
+
+_UNINDEXED = """
+SELECT * FROM registered_tools WHERE id IN (
+    SELECT registration FROM tools WHERE indexed < revision LIMIT 100
+)
 """
 
 
@@ -64,11 +85,8 @@ class SqliteRegistry:
 
     async def page(self, after: str, limit: int, include_retired: bool = False) -> Sequence[Tool]:
         """Tools whose names sort after `after`, by name."""
-        sql = (
-            "SELECT * FROM current_tools WHERE name > ? AND (? OR state != 'retired')"
-            " ORDER BY name LIMIT ?"
-        )
-        return [read_tool(row) for row in await self._rows(sql, after, include_retired, limit)]
+        rows = await self._rows(_PAGE, after, include_retired, limit)
+        return [read_tool(row) for row in rows]
 
     async def versions(self, name: str, before: int, limit: int) -> Sequence[tuple[int, Tool]]:
         """Registrations with numbers below `before` (0 for all), newest first; raises NotFound."""
@@ -101,20 +119,21 @@ class SqliteRegistry:
         rows = await self._database.read(lambda c: c.execute(_MATCHING, values).fetchall())
         return [(read_tool(row), row["held"] / len(words)) for row in rows]
 
-    async def unindexed(self) -> Sequence[Tool]:
-        """Tools of whose present state the index does not yet know."""
-        rows = await self._rows("SELECT * FROM current_tools WHERE NOT indexed LIMIT 100")
-        return [read_tool(row) for row in rows]
+    async def active_among(self, names: Sequence[str]) -> Mapping[str, Tool]:
+        """Current versions of those that are active, by name."""
+        rows = await self._rows(_ACTIVE_AMONG, json.dumps(list(names)))
+        return {row["name"]: read_tool(row) for row in rows}
 
-    async def mark_indexed(self, tool: Tool) -> None:
-        """Says that the index knows this state; nothing where it has changed since."""
-        await self._database.write(
-            lambda c: c.execute(
-                "UPDATE tools SET indexed = 1 WHERE name IN (SELECT name FROM current_tools"
-                " WHERE name = ? AND version = ? AND created_at = ? AND state = ?)",
-                (tool.name, tool.version, tool.created_at, tool.state),
-            )
-        )
+    async def unindexed(self) -> Sequence[Revision]:
+        """Tools whose present state the index does not know."""
+        rows = await self._rows(_UNINDEXED)
+        return [Revision(read_tool(row), row["revision"], bool(row["known"])) for row in rows]
+
+    async def mark_indexed(self, revisions: Sequence[Revision]) -> None:
+        """Says that the index knows these."""
+        rows = [(r.number, r.tool.state is ToolState.ACTIVE, r.tool.name) for r in revisions]
+        sql = "UPDATE tools SET indexed = ?, known = ? WHERE name = ?"
+        await self._database.write(lambda c: c.executemany(sql, rows))
 
     async def _rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
         return await self._database.read(lambda c: c.execute(sql, values).fetchall())

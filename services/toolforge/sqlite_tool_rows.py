@@ -45,7 +45,9 @@ CREATE TABLE tools (
     name TEXT PRIMARY KEY,
     registration INTEGER NOT NULL REFERENCES registrations (id),
     retired_reason TEXT,
-    indexed INTEGER NOT NULL
+    revision INTEGER NOT NULL DEFAULT 1,  -- grows by one with every change
+    indexed INTEGER NOT NULL DEFAULT 0,  -- the revision that the index knows
+    known INTEGER NOT NULL DEFAULT 0  -- whether the index holds anything of this tool
 ) STRICT;
 CREATE TABLE quarantines (
     name TEXT NOT NULL,
@@ -85,14 +87,14 @@ CREATE TABLE tool_events (
     time REAL NOT NULL
 ) STRICT;
 CREATE VIEW registered_tools AS
-    SELECT registrations.*, source, entry_point, schema_json, indexed,
+    SELECT registrations.*, source, entry_point, schema_json, revision, known,
         registration = registrations.id AS current,
         CASE WHEN retired_reason IS NOT NULL THEN 'retired'
             WHEN quarantines.reason IS NOT NULL THEN 'quarantined' ELSE 'active' END AS state,
         coalesce(retired_reason, quarantines.reason, '') AS state_reason
     FROM registrations JOIN tool_versions USING (name, version) JOIN tools USING (name)
     LEFT JOIN quarantines USING (name, version);
-CREATE VIEW current_tools AS SELECT * FROM registered_tools WHERE current;
+CREATE INDEX unindexed_tools ON tools (name) WHERE indexed < revision;
 """
 
 
@@ -123,7 +125,10 @@ def insert_tool(connection: sqlite3.Connection, tool: Tool, evidence: Sequence[E
         ),
     ).lastrowid
     connection.execute(
-        "INSERT OR REPLACE INTO tools VALUES (?, ?, NULL, 0)", (tool.name, registration)
+        "INSERT INTO tools (name, registration) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET"
+        " registration = excluded.registration, retired_reason = NULL,"
+        " revision = revision + 1",
+        (tool.name, registration),
     )
     end_quarantine(connection, tool)
     for each in evidence:

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from services.toolforge.registry import Revision
 from services.toolforge.tool import Tool
 
 
 class ToolIndex(Protocol):
     """Finds tools by meaning."""
 
-    async def put(self, tool: Tool) -> None:
-        """Replaces what is known of a tool; doing it again does no harm. Raises BatosError."""
+    async def put(self, revisions: Sequence[Revision]) -> None:
+        """Adds descriptions; doing it again does no harm. Raises BatosError."""
         ...
 
     async def drop(self, tool: Tool) -> None:

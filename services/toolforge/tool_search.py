@@ -11,7 +11,7 @@ from services.toolforge.bell import Bell
 from services.toolforge.registry import TOOLS_BELL, Registry
 from services.toolforge.tool import Tool, ToolState
 from services.toolforge.tool_index import ToolIndex
-from shared.errors import BatosError, DeadlineExceeded, FailedPrecondition, NotFound, Unavailable
+from shared.errors import BatosError, DeadlineExceeded, Unavailable
 
 _RETRY_SECONDS = 15.0
 _CATCH_UP_SECONDS = 2.0
@@ -40,7 +40,9 @@ class ToolSearch:
             hits = await self._index.search(query, limit)
         except (Unavailable, DeadlineExceeded):
             return await self._by_words(query, limit)
-        return [hit for name, score in hits if (hit := await self._hit(name, score))]
+        # The index may be of a registry that is no more, or not yet know what is out of use.
+        active = await self._registry.active_among([name for name, _ in hits])
+        return [(active[name], score) for name, score in hits if name in active]
 
     async def follow(self) -> None:
         """Brings the index up to date after every registering, until cancelled."""
@@ -57,16 +59,13 @@ class ToolSearch:
         """Indexes what is not indexed. Raises BatosError where the index is away."""
         async with self._one_at_a_time:
             while waiting := await self._registry.unindexed():
-                for tool in waiting:
-                    active = tool.state is ToolState.ACTIVE
-                    await (self._index.put(tool) if active else self._index.drop(tool))
-                    await self._registry.mark_indexed(tool)
-
-    async def _hit(self, name: str, score: float) -> tuple[Tool, float] | None:
-        try:
-            return await self._registry.active(name), score
-        except (NotFound, FailedPrecondition):  # of a registry that is no more, or out of use now
-            return None
+                for revision in waiting:
+                    if revision.known:
+                        await self._index.drop(revision.tool)
+                active = [each for each in waiting if each.tool.state is ToolState.ACTIVE]
+                if active:
+                    await self._index.put(active)
+                await self._registry.mark_indexed(waiting)
 
     async def _by_words(self, query: str, limit: int) -> Sequence[tuple[Tool, float]]:
         words = list(dict.fromkeys(re.findall(r"\w+", query.lower())))[:_MAX_WORDS]

@@ -36,6 +36,13 @@ async def roll_back(shop: Workshop, name: str, version: str = "") -> pb.Tool:
     return (await shop.stub.RollBackTool(request)).tool
 
 
+async def found(shop: Workshop, query: str) -> list[str]:
+    """Names of the tools that a search finds."""
+    request = pb.SearchToolsRequest(query=query, limit=50)
+    hits = (await shop.stub.SearchTools(request)).hits
+    return [hit.tool.spec.name for hit in hits]
+
+
 async def events_of(shop: Workshop, name: str, count: int, after: int = 0) -> list[pb.ToolEvent]:
     """The first `count` events of one tool."""
     found: list[pb.ToolEvent] = []
@@ -67,6 +74,7 @@ async def test_versions_are_kept_and_can_come_back(shop: Workshop) -> None:
         token = page.next_page_token
     assert (listed, token) == (versions[::-1], "")
     assert (await roll_back(shop, name)).version == versions[1]
+    assert (await found(shop, name)).count(name) == 1
     assert (await roll_back(shop, name)).version == versions[0]
     error = await failure(roll_back(shop, name))
     assert (type(error), error.reason) == (FailedPrecondition, "NO_EARLIER_VERSION")
@@ -95,9 +103,7 @@ async def test_a_tool_that_keeps_failing_is_quarantined_until_it_passes_again(
     assert tool.state_reason.startswith("failed 5 times in a row, last: timed out")
     error = await failure(shop.invoke(name, n=2))
     assert (type(error), error.reason) == (FailedPrecondition, "TOOL_QUARANTINED")
-    search = pb.SearchToolsRequest(query="brittle", limit=50)
-    found = {hit.tool.name for hit in (await shop.stub.SearchTools(search)).hits}
-    assert f"tools/{name}" not in found
+    assert name not in await found(shop, name)
     assert f"tools/{name}" in await shop.tools()
     graded = {t.source_name for t in await shop.trajectories(include_failed=False)}
     assert f"tools/{name}" not in graded
@@ -147,8 +153,10 @@ async def test_a_retired_tool_is_out_of_use_and_can_be_taken_back(shop: Workshop
     error = await failure(shop.invoke(name, a=1, b=2))
     assert (type(error), error.reason) == (FailedPrecondition, "TOOL_RETIRED")
     assert "A better one is there." in error.message
+    assert name not in await found(shop, name)
     assert (await reinstate(shop, name)).state == pb.TOOL_STATE_ACTIVE
     assert (await shop.invoke(name, a=1, b=2)).value_json == "3"
+    assert name in await found(shop, name)
     too_long = await failure(retire(shop, name, "x" * 2000))
     assert isinstance(too_long, InvalidArgument)
     assert isinstance(await failure(retire(shop, "nobody")), NotFound)

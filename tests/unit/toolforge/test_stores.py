@@ -93,9 +93,13 @@ async def test_what_is_not_indexed_waits_until_it_is(registry: SqliteRegistry) -
     first, second = tool(), tool(GOOD_ADD.replace("a + b", "b + a"))
     await registry.register(first, [], nothing)
     await registry.register(second, [], nothing)
-    await registry.mark_indexed(first)  # too late: another version is current
-    assert await registry.unindexed() == [second]
-    await registry.mark_indexed(second)
+    (revision,) = await registry.unindexed()
+    assert (revision.tool, revision.known) == (second, False)
+    await registry.register(first, [], nothing)
+    await registry.mark_indexed([revision])  # too late: it has changed since
+    (revision,) = await registry.unindexed()
+    assert (revision.tool, revision.known) == (first, True)
+    await registry.mark_indexed([revision])
     assert await registry.unindexed() == []
 
 
