@@ -1,7 +1,7 @@
 """The JSON Schema (draft 2020-12) of a tool's arguments, read off its source, never off its run.
 
-Annotations give the types, defaults what may be left out, the docstring (Google or Sphinx style)
-the descriptions. An annotation without a JSON counterpart allows anything.
+Annotations give the types, whose schemas are pydantic's, defaults what may be left out, the
+docstring (Google or Sphinx style) the descriptions. What is not of JSON's kinds allows anything.
 """
 
 import ast
@@ -9,19 +9,14 @@ import math
 import re
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from services.toolforge.annotation import type_of_annotation
+
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 Schema = dict[str, Any]
 
-_SCALARS = {
-    "str": "string",
-    "int": "integer",
-    "float": "number",
-    "bool": "boolean",
-    "None": "null",
-}
-_ARRAYS = {"list", "List", "Sequence", "Iterable", "Collection", "set", "Set", "frozenset"}
-_OBJECTS = {"dict", "Dict", "Mapping", "MutableMapping"}
 _PARAMETER = re.compile(r"\s*(?::param\s+)?(?P<name>\w+)\s*(?:\([^)]*\))?\s*:\s*(?P<text>\S.*)")
 
 
@@ -49,24 +44,13 @@ def schema_of(source: str, name: str) -> Schema:
     }
 
 
-def type_schema(annotation: ast.expr | None) -> Schema:
-    """The schema of one annotation."""
-    if isinstance(annotation, ast.Constant):
-        return _constant(annotation.value)
-    if isinstance(annotation, ast.BinOp) and isinstance(annotation.op, ast.BitOr):
-        return _any_of([annotation.left, annotation.right])
-    if isinstance(annotation, ast.Subscript):
-        return _subscript(_word(annotation.value), _parts(annotation.slice))
-    return _plain(_word(annotation))
-
-
 def _properties(
     arguments: ast.arguments, defaults: dict[str, ast.expr], docstring: str
 ) -> dict[str, Schema]:
     descriptions = dict(_described(docstring))
     properties: dict[str, Schema] = {}
     for parameter in [*arguments.args, *arguments.kwonlyargs]:
-        member = type_schema(parameter.annotation)
+        member = TypeAdapter(type_of_annotation(parameter.annotation)).json_schema()
         if parameter.arg in descriptions:
             member["description"] = descriptions[parameter.arg]
         if parameter.arg in defaults:
@@ -108,70 +92,3 @@ def _described(docstring: str) -> list[tuple[str, str]]:
         for line in docstring.split("\n")[1:]
         if (match := _PARAMETER.fullmatch(line))
     ]
-
-
-def _plain(word: str) -> Schema:
-    if word in _SCALARS:
-        return {"type": _SCALARS[word]}
-    if word in _ARRAYS or word in {"tuple", "Tuple"}:
-        return {"type": "array"}
-    return {"type": "object"} if word in _OBJECTS else {}
-
-
-def _subscript(word: str, parts: list[ast.expr]) -> Schema:
-    schema: Schema = {}
-    match word:
-        case _ if word in _ARRAYS:
-            schema = {"type": "array", "items": type_schema(parts[0])}
-        case _ if word in _OBJECTS:
-            schema = {"type": "object", "additionalProperties": type_schema(parts[-1])}
-        case "tuple" | "Tuple":
-            schema = _tuple(parts)
-        case "Optional":
-            schema = _any_of([*parts, ast.Constant(None)])
-        case "Union":
-            schema = _any_of(parts)
-        case "Literal":
-            values = [part.value for part in parts if isinstance(part, ast.Constant)]
-            schema = {"enum": [value for value in values if _is_json(value)]}
-    return schema
-
-
-def _tuple(parts: list[ast.expr]) -> Schema:
-    if isinstance(parts[-1], ast.Constant) and parts[-1].value is Ellipsis:
-        return {"type": "array", "items": type_schema(parts[0])}
-    size = len(parts)
-    items = [type_schema(part) for part in parts]
-    return {"type": "array", "prefixItems": items, "minItems": size, "maxItems": size}
-
-
-def _any_of(parts: list[ast.expr]) -> Schema:
-    members: list[Schema] = []
-    for part in parts:
-        member = type_schema(part)
-        nested = member.get("anyOf", [member])
-        members += [schema for schema in nested if schema not in members]
-    return members[0] if len(members) == 1 else {"anyOf": members}
-
-
-def _constant(value: object) -> Schema:
-    if value is None:
-        return {"type": "null"}
-    if not isinstance(value, str):
-        return {}
-    try:
-        return type_schema(ast.parse(value, mode="eval").body)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return {}
-
-
-def _word(annotation: ast.expr | None) -> str:
-    if isinstance(annotation, ast.Attribute):
-        return annotation.attr
-    if isinstance(annotation, ast.Constant) and annotation.value is None:
-        return "None"
-    return annotation.id if isinstance(annotation, ast.Name) else ""
-
-
-def _parts(index: ast.expr) -> list[ast.expr]:
-    return list(index.elts) if isinstance(index, ast.Tuple) else [index]

@@ -40,13 +40,45 @@ def test_the_schema_of_a_rich_signature() -> None:
     assert properties["weights"] == {"type": "array", "items": {"type": "number"}}
     assert properties["table"] == {"type": "object", "additionalProperties": {"type": "integer"}}
     assert properties["pair"]["prefixItems"] == [{"type": "string"}, {"type": "integer"}]
-    assert properties["mode"] == {"enum": ["a", "b"]}
+    assert properties["mode"] == {"type": "string", "enum": ["a", "b"]}
     assert properties["note"] == {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}
     assert properties["ratio"]["anyOf"] == [{"type": "number"}, {"type": "null"}]
     assert properties["ratio"]["description"] == "which share"
     assert properties["extra"] == {}
     assert properties["flag"] == {"type": "boolean", "default": True}
     assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(
+    ("annotation", "schema"),
+    [
+        ("set[int]", {"type": "array", "items": {"type": "integer"}}),
+        ("Mapping[int, list[str]]", None),
+        ("tuple[int, ...]", {"type": "array", "items": {"type": "integer"}}),
+        ("int | str | None", None),
+        ("Union[int, None]", {"anyOf": [{"type": "integer"}, {"type": "null"}]}),
+        ("collections.abc.Sequence", {"type": "array", "items": {}}),
+        ("dict", {"type": "object", "additionalProperties": True}),
+        ("tuple", {"type": "array", "items": {}}),
+        ("Literal[1]", {"type": "integer", "const": 1}),
+        ("Literal[b'x']", {}),
+        ("Fraction", {}),
+        ("list[int, str, 5]", {"type": "array", "items": {"type": "integer"}}),
+        ("'list['", {}),
+        ("dict[()]", {"type": "object", "additionalProperties": True}),
+        ("Optional[f()]", {"anyOf": [{}, {"type": "null"}]}),
+        ("tuple[()]", {"type": "array", "items": {}}),
+        ("[" * 50 + "]" * 50, {}),
+    ],
+)
+def test_annotations_become_schemas_and_are_never_evaluated(
+    annotation: str, schema: dict[str, object] | None
+) -> None:
+    source = f'def f(a: {annotation}) -> int:\n    """F."""\n    return 1\n'
+    made = schema_of(source, "f")["properties"]["a"]
+    jsonschema.Draft202012Validator.check_schema(made)
+    if schema is not None:
+        assert made == schema
 
 
 def test_the_schema_is_plain_json() -> None:
