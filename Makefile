@@ -27,6 +27,8 @@ $(STAMP): pyproject.toml constraints.txt deploy/install_gvisor.py
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 	  --group dev --editable '.[all]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps \
+	  --constraint constraints.txt --target .cache/signatures unsloth
 	@$(BIN)/python -m deploy.install_gvisor
 	@touch $@
 

@@ -1,4 +1,4 @@
-"""Prints what one service needs, one requirement a line: `python deploy/requirements.py EXTRA`.
+"""Prints what one service needs, one requirement a line: `python deploy/requirements.py EXTRAS`.
 
 Images install these before they copy any source, so that a changed line of ours costs no download.
 """
@@ -10,10 +10,14 @@ from pathlib import Path
 PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
 
 
-def requirements(extra: str) -> list[str]:
-    """The project's own dependencies and those of an extra; KeyError for an unknown one."""
+def requirements(extras: str) -> list[str]:
+    """The project's own and those of extras, as in "trainer,gpu"; KeyError for an unknown one."""
     project = tomllib.loads(PYPROJECT.read_text("utf-8"))["project"]
-    return [*project["dependencies"], *project["optional-dependencies"][extra]]
+    optional = project["optional-dependencies"]
+    return [
+        *project["dependencies"],
+        *(line for extra in extras.split(",") for line in optional[extra]),
+    ]
 
 
 if __name__ == "__main__":

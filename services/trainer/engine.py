@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+from collections.abc import Iterator
 from typing import Protocol
 
+from services.trainer.nvidia import has_nvidia_gpu
 from services.trainer.progress import Progress
 from services.trainer.training_job import TrainingJob
 from shared.errors import FailedPrecondition, InvalidArgument
 
-_MODULES = {"trl": "services.trainer.trl_engine"}
-_NEEDS = {
-    "unsloth": "the unsloth engine needs an NVIDIA GPU and the unsloth package, and neither is "
-    "here; use the trl engine"
+_MODULES = {
+    "trl": "services.trainer.trl_engine",
+    "unsloth": "services.trainer.unsloth_engine",
 }
 
 
@@ -43,11 +45,23 @@ class EngineError(Exception):
 
 def check_engine(name: str) -> None:
     """Raises where no such engine is known (InvalidArgument) or usable (FailedPrecondition)."""
-    if name in _NEEDS:
-        raise FailedPrecondition(_NEEDS[name], reason="ENGINE_UNAVAILABLE")
     if name not in _MODULES:
-        known = ", ".join(sorted([*_MODULES, *_NEEDS]))
+        known = ", ".join(sorted(_MODULES))
         raise InvalidArgument.of_field("engine", f"{name!r} is unknown; there is {known}")
+    lacking = list(_lacking_for_unsloth()) if name == "unsloth" else []
+    if lacking:
+        raise FailedPrecondition(
+            f"the unsloth engine lacks {' and '.join(lacking)}; use the trl engine, which needs "
+            "neither",
+            reason="ENGINE_UNAVAILABLE",
+        )
+
+
+def _lacking_for_unsloth() -> Iterator[str]:
+    if not has_nvidia_gpu():
+        yield "an NVIDIA GPU with its driver"
+    if importlib.util.find_spec("unsloth") is None:
+        yield "the unsloth package (pip install 'batos[gpu]')"
 
 
 def load_engine(name: str) -> Engine:

@@ -84,6 +84,7 @@ def _progress(progress: Progress) -> pb.TrainingProgress:
         loss=progress.loss,
         learning_rate=progress.learning_rate,
         tokens_per_second=progress.tokens_per_second,
+        device_memory_bytes=progress.device_memory_bytes,
     )
     message.eta.FromTimedelta(timedelta(seconds=progress.eta_seconds))
     return message

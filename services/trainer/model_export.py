@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,17 @@ def export(adapted: Any, tokenizer: Any, job: TrainingJob) -> None:
     scale(adapted, job.hyperparameters.merge_scale)
     merged = adapted.merge_and_unload()
     merged = merged.to(torch.bfloat16 if kept_as == torch.bfloat16 else torch.float16)
+    with written(tokenizer, job) as partial:
+        merged.save_pretrained(partial, max_shard_size="4GB")
+
+
+@contextlib.contextmanager
+def written(tokenizer: Any, job: TrainingJob) -> Iterator[Path]:
+    """A folder for a model's weights; with the tokenizer it becomes `job.merged`, whole."""
     partial = job.merged.with_name("merged.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    merged.save_pretrained(partial, max_shard_size="4GB")
+    partial.mkdir(parents=True)
+    yield partial
     # In tokenizer_config.json, where every reader of such directories looks for the template.
     tokenizer.save_pretrained(partial, save_jinja_files=False)
     _write_parity(tokenizer, job)

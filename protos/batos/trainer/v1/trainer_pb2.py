@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x62\x61tos/trainer/v1/trainer.proto\x12\x10\x62\x61tos.trainer.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x02\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x0f\n\x07persona\x18\x03 \x01(\t\x12\x13\n\x0btrain_count\x18\x04 \x01(\x05\x12\x15\n\rheldout_count\x18\x05 \x01(\x05\x12\x17\n\x0f\x64uplicate_count\x18\x06 \x01(\x05\x12\x42\n\rsource_counts\x18\x07 \x03(\x0b\x32+.batos.trainer.v1.Dataset.SourceCountsEntry\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x33\n\x11SourceCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"\x9d\x01\n\x0fHyperparameters\x12\x11\n\tmax_steps\x18\x01 \x01(\x05\x12\x15\n\rlearning_rate\x18\x02 \x01(\x01\x12\x11\n\tlora_rank\x18\x03 \x01(\x05\x12\x12\n\nlora_alpha\x18\x04 \x01(\x05\x12\x12\n\nbatch_size\x18\x05 \x01(\x05\x12\x17\n\x0frehearsal_share\x18\x06 \x01(\x01\x12\x0c\n\x04seed\x18\x07 \x01(\x05\"\x9b\x01\n\x10TrainingProgress\x12\x0c\n\x04step\x18\x01 \x01(\x05\x12\x11\n\tmax_steps\x18\x02 \x01(\x05\x12\x0c\n\x04loss\x18\x03 \x01(\x01\x12\x15\n\rlearning_rate\x18\x04 \x01(\x01\x12\x19\n\x11tokens_per_second\x18\x05 \x01(\x01\x12&\n\x03\x65ta\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xd8\x01\n\x07\x46igures\x12\x16\n\x0eheldout_before\x18\x01 \x01(\x01\x12\x15\n\rheldout_after\x18\x02 \x01(\x01\x12\x1f\n\x17improvement_lower_bound\x18\x03 \x01(\x01\x12\x19\n\x11regression_before\x18\x04 \x01(\x01\x12\x18\n\x10regression_after\x18\x05 \x01(\x01\x12\x15\n\rheldout_count\x18\x06 \x01(\x05\x12\x18\n\x10regression_count\x18\x07 \x01(\x05\x12\x17\n\x0ftemplate_parity\x18\x08 \x01(\x08\"\x95\x03\n\x0bTrainingRun\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07persona\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\x12.\n\x05state\x18\x04 \x01(\x0e\x32\x1f.batos.trainer.v1.TrainingState\x12\x0e\n\x06\x65ngine\x18\x05 \x01(\t\x12:\n\x0fhyperparameters\x18\x06 \x01(\x0b\x32!.batos.trainer.v1.Hyperparameters\x12\x34\n\x08progress\x18\x07 \x01(\x0b\x32\".batos.trainer.v1.TrainingProgress\x12*\n\x07\x66igures\x18\x08 \x01(\x0b\x32\x19.batos.trainer.v1.Figures\x12\r\n\x05model\x18\t \x01(\t\x12\x14\n\x0cmodel_digest\x18\n \x01(\t\x12\x0f\n\x07\x66\x61ilure\x18\x0b \x01(\t\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ngeneration\x18\r \x01(\x03\"\x98\x01\n\rTrainingEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.batos.trainer.v1.TrainingState\x12\x34\n\x08progress\x18\x03 \x01(\x0b\x32\".batos.trainer.v1.TrainingProgress\x12\x0f\n\x07message\x18\x04 \x01(\t\":\n\x13\x42uildDatasetRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07persona\x18\x02 \x01(\t\"B\n\x14\x42uildDatasetResponse\x12*\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\x19.batos.trainer.v1.Dataset\"\x9b\x01\n\x17StartTrainingRunRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07persona\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12:\n\x0fhyperparameters\x18\x05 \x01(\x0b\x32!.batos.trainer.v1.Hyperparameters\"O\n\x18StartTrainingRunResponse\x12\x33\n\x0ctraining_run\x18\x01 \x01(\x0b\x32\x1d.batos.trainer.v1.TrainingRun\"%\n\x15GetTrainingRunRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"M\n\x16GetTrainingRunResponse\x12\x33\n\x0ctraining_run\x18\x01 \x01(\x0b\x32\x1d.batos.trainer.v1.TrainingRun\"@\n\x17ListTrainingRunsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"i\n\x18ListTrainingRunsResponse\x12\x34\n\rtraining_runs\x18\x01 \x03(\x0b\x32\x1d.batos.trainer.v1.TrainingRun\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x17WatchTrainingRunRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\"J\n\x18WatchTrainingRunResponse\x12.\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1f.batos.trainer.v1.TrainingEvent\"<\n\x18\x43\x61ncelTrainingRunRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"P\n\x19\x43\x61ncelTrainingRunResponse\x12\x33\n\x0ctraining_run\x18\x01 \x01(\x0b\x32\x1d.batos.trainer.v1.TrainingRun*\xf7\x02\n\rTrainingState\x12\x1e\n\x1aTRAINING_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15TRAINING_STATE_QUEUED\x10\x01\x12\x1c\n\x18TRAINING_STATE_PREPARING\x10\x02\x12\"\n\x1eTRAINING_STATE_WAITING_FOR_GPU\x10\x03\x12\x1b\n\x17TRAINING_STATE_TRAINING\x10\x04\x12\x1c\n\x18TRAINING_STATE_EXPORTING\x10\x05\x12\x1d\n\x19TRAINING_STATE_EVALUATING\x10\x06\x12\x1b\n\x17TRAINING_STATE_SWAPPING\x10\x07\x12\x1c\n\x18TRAINING_STATE_SUCCEEDED\x10\x08\x12\x1b\n\x17TRAINING_STATE_REJECTED\x10\t\x12\x19\n\x15TRAINING_STATE_FAILED\x10\n\x12\x1c\n\x18TRAINING_STATE_CANCELLED\x10\x0b\x32\x85\x05\n\x0eTrainerService\x12]\n\x0c\x42uildDataset\x12%.batos.trainer.v1.BuildDatasetRequest\x1a&.batos.trainer.v1.BuildDatasetResponse\x12i\n\x10StartTrainingRun\x12).batos.trainer.v1.StartTrainingRunRequest\x1a*.batos.trainer.v1.StartTrainingRunResponse\x12\x63\n\x0eGetTrainingRun\x12\'.batos.trainer.v1.GetTrainingRunRequest\x1a(.batos.trainer.v1.GetTrainingRunResponse\x12i\n\x10ListTrainingRuns\x12).batos.trainer.v1.ListTrainingRunsRequest\x1a*.batos.trainer.v1.ListTrainingRunsResponse\x12k\n\x10WatchTrainingRun\x12).batos.trainer.v1.WatchTrainingRunRequest\x1a*.batos.trainer.v1.WatchTrainingRunResponse0\x01\x12l\n\x11\x43\x61ncelTrainingRun\x12*.batos.trainer.v1.CancelTrainingRunRequest\x1a+.batos.trainer.v1.CancelTrainingRunResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x62\x61tos/trainer/v1/trainer.proto\x12\x10\x62\x61tos.trainer.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x02\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x0f\n\x07persona\x18\x03 \x01(\t\x12\x13\n\x0btrain_count\x18\x04 \x01(\x05\x12\x15\n\rheldout_count\x18\x05 \x01(\x05\x12\x17\n\x0f\x64uplicate_count\x18\x06 \x01(\x05\x12\x42\n\rsource_counts\x18\x07 \x03(\x0b\x32+.batos.trainer.v1.Dataset.SourceCountsEntry\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x33\n\x11SourceCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"\x9d\x01\n\x0fHyperparameters\x12\x11\n\tmax_steps\x18\x01 \x01(\x05\x12\x15\n\rlearning_rate\x18\x02 \x01(\x01\x12\x11\n\tlora_rank\x18\x03 \x01(\x05\x12\x12\n\nlora_alpha\x18\x04 \x01(\x05\x12\x12\n\nbatch_size\x18\x05 \x01(\x05\x12\x17\n\x0frehearsal_share\x18\x06 \x01(\x01\x12\x0c\n\x04seed\x18\x07 \x01(\x05\"\xb8\x01\n\x10TrainingProgress\x12\x0c\n\x04step\x18\x01 \x01(\x05\x12\x11\n\tmax_steps\x18\x02 \x01(\x05\x12\x0c\n\x04loss\x18\x03 \x01(\x01\x12\x15\n\rlearning_rate\x18\x04 \x01(\x01\x12\x19\n\x11tokens_per_second\x18\x05 \x01(\x01\x12&\n\x03\x65ta\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1b\n\x13\x64\x65vice_memory_bytes\x18\x07 \x01(\x03\"\xd8\x01\n\x07\x46igures\x12\x16\n\x0eheldout_before\x18\x01 \x01(\x01\x12\x15\n\rheldout_after\x18\x02 \x01(\x01\x12\x1f\n\x17improvement_lower_bound\x18\x03 \x01(\x01\x12\x19\n\x11regression_before\x18\x04 \x01(\x01\x12\x18\n\x10regression_after\x18\x05 \x01(\x01\x12\x15\n\rheldout_count\x18\x06 \x01(\x05\x12\x18\n\x10regression_count\x18\x07 \x01(\x05\x12\x17\n\x0ftemplate_parity\x18\x08 \x01(\x08\"\x95\x03\n\x0bTrainingRun\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07persona\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\x12.\n\x05state\x18\x04 \x01(\x0e\x32\x1f.batos.trainer.v1.TrainingState\x12\x0e\n\x06\x65ngine\x18\x05 \x01(\t\x12:\n\x0fhyperparameters\x18\x06 \x01(\x0b\x32!.batos.trainer.v1.Hyperparameters\x12\x34\n\x08progress\x18\x07 \x01(\x0b\x32\".batos.trainer.v1.TrainingProgress\x12*\n\x07\x66igures\x18\x08 \x01(\x0b\x32\x19.batos.trainer.v1.Figures\x12\r\n\x05model\x18\t \x01(\t\x12\x14\n\x0cmodel_digest\x18\n \x01(\t\x12\x0f\n\x07\x66\x61ilure\x18\x0b \x01(\t\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ngeneration\x18\r \x01(\x03\"\x98\x01\n\rTrainingEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.batos.trainer.v1.TrainingState\x12\x34\n\x08progress\x18\x03 \x01(\x0b\x32\".batos.trainer.v1.TrainingProgress\x12\x0f\n\x07message\x18\x04 \x01(\t\":\n\x13\x42uildDatasetRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07persona\x18\x02 \x01(\t\"B\n\x14\x42uildDatasetResponse\x12*\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\x19.batos.trainer.v1.Dataset\"\x9b\x01\n\x17StartTrainingRunRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07persona\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12:\n\x0fhyperparameters\x18\x05 \x01(\x0b\x32!.batos.trainer.v1.Hyperparameters\"O\n\x18StartTrainingRunResponse\x12\x33\n\x0ctraining_run\x18\x01 \x01(\x0b\x32\x1d.batos.trainer.v1.TrainingRun\"%\n\x15GetTrainingRunRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"M\n\x16GetTrainingRunResponse\x12\x33\n\x0ctraining_run\x18\x01 \x01(\x0b\x32\x1d.batos.trainer.v1.TrainingRun\"@\n\x17ListTrainingRunsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"i\n\x18ListTrainingRunsResponse\x12\x34\n\rtraining_runs\x18\x01 \x03(\x0b\x32\x1d.batos.trainer.v1.TrainingRun\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x17WatchTrainingRunRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\"J\n\x18WatchTrainingRunResponse\x12.\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1f.batos.trainer.v1.TrainingEvent\"<\n\x18\x43\x61ncelTrainingRunRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"P\n\x19\x43\x61ncelTrainingRunResponse\x12\x33\n\x0ctraining_run\x18\x01 \x01(\x0b\x32\x1d.batos.trainer.v1.TrainingRun*\xf7\x02\n\rTrainingState\x12\x1e\n\x1aTRAINING_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15TRAINING_STATE_QUEUED\x10\x01\x12\x1c\n\x18TRAINING_STATE_PREPARING\x10\x02\x12\"\n\x1eTRAINING_STATE_WAITING_FOR_GPU\x10\x03\x12\x1b\n\x17TRAINING_STATE_TRAINING\x10\x04\x12\x1c\n\x18TRAINING_STATE_EXPORTING\x10\x05\x12\x1d\n\x19TRAINING_STATE_EVALUATING\x10\x06\x12\x1b\n\x17TRAINING_STATE_SWAPPING\x10\x07\x12\x1c\n\x18TRAINING_STATE_SUCCEEDED\x10\x08\x12\x1b\n\x17TRAINING_STATE_REJECTED\x10\t\x12\x19\n\x15TRAINING_STATE_FAILED\x10\n\x12\x1c\n\x18TRAINING_STATE_CANCELLED\x10\x0b\x32\x85\x05\n\x0eTrainerService\x12]\n\x0c\x42uildDataset\x12%.batos.trainer.v1.BuildDatasetRequest\x1a&.batos.trainer.v1.BuildDatasetResponse\x12i\n\x10StartTrainingRun\x12).batos.trainer.v1.StartTrainingRunRequest\x1a*.batos.trainer.v1.StartTrainingRunResponse\x12\x63\n\x0eGetTrainingRun\x12\'.batos.trainer.v1.GetTrainingRunRequest\x1a(.batos.trainer.v1.GetTrainingRunResponse\x12i\n\x10ListTrainingRuns\x12).batos.trainer.v1.ListTrainingRunsRequest\x1a*.batos.trainer.v1.ListTrainingRunsResponse\x12k\n\x10WatchTrainingRun\x12).batos.trainer.v1.WatchTrainingRunRequest\x1a*.batos.trainer.v1.WatchTrainingRunResponse0\x01\x12l\n\x11\x43\x61ncelTrainingRun\x12*.batos.trainer.v1.CancelTrainingRunRequest\x1a+.batos.trainer.v1.CancelTrainingRunResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DATASET_SOURCECOUNTSENTRY']._loaded_options = None
   _globals['_DATASET_SOURCECOUNTSENTRY']._serialized_options = b'8\001'
-  _globals['_TRAININGSTATE']._serialized_start=2458
-  _globals['_TRAININGSTATE']._serialized_end=2833
+  _globals['_TRAININGSTATE']._serialized_start=2487
+  _globals['_TRAININGSTATE']._serialized_end=2862
   _globals['_DATASET']._serialized_start=118
   _globals['_DATASET']._serialized_end=412
   _globals['_DATASET_SOURCECOUNTSENTRY']._serialized_start=361
@@ -44,37 +44,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HYPERPARAMETERS']._serialized_start=415
   _globals['_HYPERPARAMETERS']._serialized_end=572
   _globals['_TRAININGPROGRESS']._serialized_start=575
-  _globals['_TRAININGPROGRESS']._serialized_end=730
-  _globals['_FIGURES']._serialized_start=733
-  _globals['_FIGURES']._serialized_end=949
-  _globals['_TRAININGRUN']._serialized_start=952
-  _globals['_TRAININGRUN']._serialized_end=1357
-  _globals['_TRAININGEVENT']._serialized_start=1360
-  _globals['_TRAININGEVENT']._serialized_end=1512
-  _globals['_BUILDDATASETREQUEST']._serialized_start=1514
-  _globals['_BUILDDATASETREQUEST']._serialized_end=1572
-  _globals['_BUILDDATASETRESPONSE']._serialized_start=1574
-  _globals['_BUILDDATASETRESPONSE']._serialized_end=1640
-  _globals['_STARTTRAININGRUNREQUEST']._serialized_start=1643
-  _globals['_STARTTRAININGRUNREQUEST']._serialized_end=1798
-  _globals['_STARTTRAININGRUNRESPONSE']._serialized_start=1800
-  _globals['_STARTTRAININGRUNRESPONSE']._serialized_end=1879
-  _globals['_GETTRAININGRUNREQUEST']._serialized_start=1881
-  _globals['_GETTRAININGRUNREQUEST']._serialized_end=1918
-  _globals['_GETTRAININGRUNRESPONSE']._serialized_start=1920
-  _globals['_GETTRAININGRUNRESPONSE']._serialized_end=1997
-  _globals['_LISTTRAININGRUNSREQUEST']._serialized_start=1999
-  _globals['_LISTTRAININGRUNSREQUEST']._serialized_end=2063
-  _globals['_LISTTRAININGRUNSRESPONSE']._serialized_start=2065
-  _globals['_LISTTRAININGRUNSRESPONSE']._serialized_end=2170
-  _globals['_WATCHTRAININGRUNREQUEST']._serialized_start=2172
-  _globals['_WATCHTRAININGRUNREQUEST']._serialized_end=2235
-  _globals['_WATCHTRAININGRUNRESPONSE']._serialized_start=2237
-  _globals['_WATCHTRAININGRUNRESPONSE']._serialized_end=2311
-  _globals['_CANCELTRAININGRUNREQUEST']._serialized_start=2313
-  _globals['_CANCELTRAININGRUNREQUEST']._serialized_end=2373
-  _globals['_CANCELTRAININGRUNRESPONSE']._serialized_start=2375
-  _globals['_CANCELTRAININGRUNRESPONSE']._serialized_end=2455
-  _globals['_TRAINERSERVICE']._serialized_start=2836
-  _globals['_TRAINERSERVICE']._serialized_end=3481
+  _globals['_TRAININGPROGRESS']._serialized_end=759
+  _globals['_FIGURES']._serialized_start=762
+  _globals['_FIGURES']._serialized_end=978
+  _globals['_TRAININGRUN']._serialized_start=981
+  _globals['_TRAININGRUN']._serialized_end=1386
+  _globals['_TRAININGEVENT']._serialized_start=1389
+  _globals['_TRAININGEVENT']._serialized_end=1541
+  _globals['_BUILDDATASETREQUEST']._serialized_start=1543
+  _globals['_BUILDDATASETREQUEST']._serialized_end=1601
+  _globals['_BUILDDATASETRESPONSE']._serialized_start=1603
+  _globals['_BUILDDATASETRESPONSE']._serialized_end=1669
+  _globals['_STARTTRAININGRUNREQUEST']._serialized_start=1672
+  _globals['_STARTTRAININGRUNREQUEST']._serialized_end=1827
+  _globals['_STARTTRAININGRUNRESPONSE']._serialized_start=1829
+  _globals['_STARTTRAININGRUNRESPONSE']._serialized_end=1908
+  _globals['_GETTRAININGRUNREQUEST']._serialized_start=1910
+  _globals['_GETTRAININGRUNREQUEST']._serialized_end=1947
+  _globals['_GETTRAININGRUNRESPONSE']._serialized_start=1949
+  _globals['_GETTRAININGRUNRESPONSE']._serialized_end=2026
+  _globals['_LISTTRAININGRUNSREQUEST']._serialized_start=2028
+  _globals['_LISTTRAININGRUNSREQUEST']._serialized_end=2092
+  _globals['_LISTTRAININGRUNSRESPONSE']._serialized_start=2094
+  _globals['_LISTTRAININGRUNSRESPONSE']._serialized_end=2199
+  _globals['_WATCHTRAININGRUNREQUEST']._serialized_start=2201
+  _globals['_WATCHTRAININGRUNREQUEST']._serialized_end=2264
+  _globals['_WATCHTRAININGRUNRESPONSE']._serialized_start=2266
+  _globals['_WATCHTRAININGRUNRESPONSE']._serialized_end=2340
+  _globals['_CANCELTRAININGRUNREQUEST']._serialized_start=2342
+  _globals['_CANCELTRAININGRUNREQUEST']._serialized_end=2402
+  _globals['_CANCELTRAININGRUNRESPONSE']._serialized_start=2404
+  _globals['_CANCELTRAININGRUNRESPONSE']._serialized_end=2484
+  _globals['_TRAINERSERVICE']._serialized_start=2865
+  _globals['_TRAINERSERVICE']._serialized_end=3510
 # @@protoc_insertion_point(module_scope)

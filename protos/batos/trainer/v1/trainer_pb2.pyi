@@ -213,6 +213,7 @@ class TrainingProgress(_message.Message):
     LEARNING_RATE_FIELD_NUMBER: _builtins.int
     TOKENS_PER_SECOND_FIELD_NUMBER: _builtins.int
     ETA_FIELD_NUMBER: _builtins.int
+    DEVICE_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     step: _builtins.int
     """Steps done."""
     max_steps: _builtins.int
@@ -223,6 +224,8 @@ class TrainingProgress(_message.Message):
     """Its learning rate."""
     tokens_per_second: _builtins.float
     """Tokens through the model per second."""
+    device_memory_bytes: _builtins.int
+    """The most of the GPU's memory that the worker held so far; 0 on a CPU."""
     @_builtins.property
     def eta(self) -> _duration_pb2.Duration:
         """Estimate until the last step."""
@@ -236,10 +239,11 @@ class TrainingProgress(_message.Message):
         learning_rate: _builtins.float = ...,
         tokens_per_second: _builtins.float = ...,
         eta: _duration_pb2.Duration | None = ...,
+        device_memory_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["eta", b"eta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["eta", b"eta", "learning_rate", b"learning_rate", "loss", b"loss", "max_steps", b"max_steps", "step", b"step", "tokens_per_second", b"tokens_per_second"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_memory_bytes", b"device_memory_bytes", "eta", b"eta", "learning_rate", b"learning_rate", "loss", b"loss", "max_steps", b"max_steps", "step", b"step", "tokens_per_second", b"tokens_per_second"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
