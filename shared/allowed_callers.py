@@ -42,6 +42,7 @@ _METHODS: Mapping[str, frozenset[str]] = {
     "/batos.toolforge.v1.ToolForgeService/WatchTools": _OPERATOR,
     "/batos.toolforge.v1.ToolForgeService/ExportTrajectories": _OPERATOR | _TRAINER,
     "/batos.trainer.v1.TrainerService/BuildDataset": _OPERATOR,
+    "/batos.trainer.v1.TrainerService/ImportExamples": _OPERATOR,
     "/batos.trainer.v1.TrainerService/StartTrainingRun": _OPERATOR,
     "/batos.trainer.v1.TrainerService/GetTrainingRun": _OPERATOR,
     "/batos.trainer.v1.TrainerService/ListTrainingRuns": _OPERATOR,

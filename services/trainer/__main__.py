@@ -5,6 +5,7 @@ from __future__ import annotations
 import grpc
 from batos.trainer.v1 import trainer_pb2, trainer_pb2_grpc
 
+from services.trainer import sqlite_outside
 from services.trainer.bases import Catalogue
 from services.trainer.dataset_store import DatasetStore
 from services.trainer.evaluation import Evaluation
@@ -17,6 +18,7 @@ from services.trainer.sandbox_code_runner import SandboxCodeRunner
 from services.trainer.scheduler import Scheduler
 from services.trainer.servicer import TrainerServicer
 from services.trainer.settings import TrainerSettings
+from services.trainer.sqlite_outside import AllSources, SqliteOutside
 from services.trainer.sqlite_runs import MIGRATION, SqliteRuns
 from shared import logs
 from shared.channel import open_channel
@@ -43,6 +45,7 @@ class Neighbours:
     def parts(self, catalogue: Catalogue, database: Database) -> Parts:
         """Adapters and stores put together."""
         settings = self._settings
+        outside = SqliteOutside(database)
         arbiter = GrpcArbiter(self._supervisor, settings.supervisor_address)
         source = GrpcGoldenSource(
             arbiter,
@@ -56,7 +59,8 @@ class Neighbours:
         return Parts(
             runs=SqliteRuns(database),
             datasets=DatasetStore(settings.data_dir / "datasets"),
-            source=source,
+            source=AllSources(arbiter, source, outside),
+            outside=outside,
             catalogue=catalogue,
             arbiter=arbiter,
             backend=self._backend,
@@ -74,7 +78,8 @@ class Neighbours:
 async def main(settings: TrainerSettings) -> None:
     """Puts the service together and serves until it is told to stop."""
     catalogue = Catalogue.read(settings.bases)
-    database = Database(settings.data_dir / "trainer.sqlite", [Ledger.MIGRATION, MIGRATION])
+    migrations = [Ledger.MIGRATION, MIGRATION, sqlite_outside.MIGRATION]
+    database = Database(settings.data_dir / "trainer.sqlite", migrations)
     await database.open()
     neighbours = Neighbours(settings)
     parts = neighbours.parts(catalogue, database)

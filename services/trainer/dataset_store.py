@@ -1,4 +1,8 @@
-"""Datasets as directories that never change: train.jsonl, heldout.jsonl, manifest.json."""
+"""Datasets as directories that never change.
+
+train and heldout as .jsonl, which training reads, and as .parquet, for people's own tools;
+manifest.json for programs, README.md for people.
+"""
 
 from __future__ import annotations
 
@@ -10,33 +14,13 @@ import shutil
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
+from services.trainer.dataset_card import DatasetCard, readable
 from services.trainer.golden_dataset import GoldenDataset, row_json
 from services.trainer.golden_example import Expectation, GoldenExample, ToolSpec
 from shared.errors import DataLoss, NotFound
-
-
-@dataclass(frozen=True)
-class DatasetCard:
-    """What is known of a dataset without its rows; `files` maps file names to SHA-256 (hex)."""
-
-    id: str
-    sha256: str
-    persona: str
-    train_count: int
-    heldout_count: int
-    duplicate_count: int
-    withheld_count: int
-    source_counts: dict[str, int]
-    created_at: float
-    files: dict[str, str]
-
-    @property
-    def name(self) -> str:
-        """The resource name."""
-        return f"datasets/{self.id}"
 
 
 class DatasetStore:
@@ -78,10 +62,10 @@ class DatasetStore:
         partial = self._directory / f".{place.name}.partial"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        files = {
-            "train.jsonl": _write(partial / "train.jsonl", dataset.train),
-            "heldout.jsonl": _write(partial / "heldout.jsonl", dataset.heldout),
-        }
+        files = {}
+        for side, examples in (("train", dataset.train), ("heldout", dataset.heldout)):
+            files[f"{side}.jsonl"] = _write(partial / f"{side}.jsonl", examples)
+            files[f"{side}.parquet"] = _write_parquet(partial / f"{side}.parquet", examples)
         card = DatasetCard(
             id=place.name,
             sha256=sha256,
@@ -93,7 +77,11 @@ class DatasetStore:
             source_counts=dataset.source_counts,
             created_at=time.time(),
             files=files,
+            near_duplicate_count=dataset.near_duplicate_count,
+            lengths=dataset.lengths,
+            lineage=dataset.lineage,
         )
+        _write_synced(partial / "README.md", readable(card).encode())
         _write_synced(partial / "manifest.json", json.dumps(asdict(card), sort_keys=True).encode())
         _sync_directory(partial)
         shutil.rmtree(place, ignore_errors=True)  # one without a manifest was never finished
@@ -123,6 +111,31 @@ class DatasetStore:
 
 def _write(path: Path, examples: Sequence[GoldenExample]) -> str:
     content = "".join(row_json(example) + "\n" for example in examples).encode()
+    _write_synced(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _write_parquet(path: Path, examples: Sequence[GoldenExample]) -> str:
+    import pyarrow as pa  # some 40 MiB that a service without datasets can do without
+    from pyarrow import parquet
+
+    rows = [json.loads(row_json(example)) for example in examples]
+    message = pa.struct([("role", pa.string()), ("content", pa.string())])
+    schema = pa.schema(
+        [
+            ("prompt", pa.list_(message)),
+            ("completion", pa.list_(message)),
+            ("source", pa.string()),
+            ("family", pa.string()),
+            ("function", pa.string()),
+            ("examples", pa.string()),  # JSON: arguments and results are of every type
+        ]
+    )
+    for row in rows:
+        row["examples"] = json.dumps(row["examples"]) if "examples" in row else None
+    sink = pa.BufferOutputStream()
+    parquet.write_table(pa.Table.from_pylist(rows, schema=schema), sink)
+    content = sink.getvalue().to_pybytes()
     _write_synced(path, content)
     return hashlib.sha256(content).hexdigest()
 

@@ -1,4 +1,4 @@
-"""The golden dataset: deduplicated, scrubbed, split by family."""
+"""The golden dataset: exact and near duplicates removed, scrubbed, split by family."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from services.trainer.golden_example import GoldenExample
+from services.trainer.near_duplicates import near_duplicates
 from services.trainer.scrubbing import scrub
 from shared.errors import FailedPrecondition
 
@@ -29,6 +30,19 @@ class GoldenDataset:
     heldout: tuple[GoldenExample, ...]
     duplicate_count: int
     withheld_count: int
+    near_duplicate_count: int = 0
+
+    @property
+    def lineage(self) -> list[str]:
+        """Names of the resources that the rows come from, sorted."""
+        return sorted({e.origin for e in (*self.train, *self.heldout) if e.origin})
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """Characters of a row, prompt and answer together: the least, quartiles, p95, the most."""
+        sizes = sorted(map(_size, (*self.train, *self.heldout)))
+        places = {"least": 0.0, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "most": 1.0}
+        return {name: sizes[round(share * (len(sizes) - 1))] for name, share in places.items()}
 
     @property
     def sha256(self) -> str:
@@ -69,7 +83,8 @@ def build_dataset(persona: str, examples: Sequence[GoldenExample]) -> GoldenData
     The same examples give the same dataset, in whatever order they come.
     """
     clean = [scrubbed for example in examples if (scrubbed := _scrubbed(example)) is not None]
-    unique = sorted({_identity(e): e for e in reversed(clean)}.values(), key=_identity)
+    distinct = sorted({_identity(e): e for e in reversed(clean)}.values(), key=_identity)
+    unique = _far_apart(distinct)
     if not unique:
         raise FailedPrecondition(
             f"{persona} has no golden examples yet; register a tool, forge one, rate a turn good "
@@ -85,9 +100,25 @@ def build_dataset(persona: str, examples: Sequence[GoldenExample]) -> GoldenData
         persona=persona,
         train=tuple(e for e in unique if _identity(e) not in heldout),
         heldout=tuple(e for e in unique if _identity(e) in heldout),
-        duplicate_count=len(clean) - len(unique),
+        duplicate_count=len(clean) - len(distinct),
+        near_duplicate_count=len(distinct) - len(unique),
         withheld_count=len(examples) - len(clean),
     )
+
+
+def _far_apart(examples: Sequence[GoldenExample]) -> list[GoldenExample]:
+    """Without talk that asks and answers nearly what other talk does. Code is kept apart by its
+    families instead: variants of it, in other words and names, are what a model learns from."""
+    talks = [place for place, example in enumerate(examples) if example.spec is None]
+    texts = [
+        f"{examples[place].prompt[-1]['content']}\n{examples[place].answer}" for place in talks
+    ]
+    dropped = {talks[place] for place in near_duplicates(texts)}
+    return [example for place, example in enumerate(examples) if place not in dropped]
+
+
+def _size(example: GoldenExample) -> int:
+    return sum(len(message["content"]) for message in example.prompt) + len(example.answer)
 
 
 def _scrubbed(example: GoldenExample) -> GoldenExample | None:

@@ -28,9 +28,9 @@ class ToolSpec:
 class GoldenExample:
     """One chat with its golden answer.
 
-    `source` is tool, forge, correction or rating; `family` is equal for examples that must stay
-    on one side of the split; `spec` is there where the answer is code, which is then judged by
-    running it.
+    `source` is tool, forge, correction, rating or import; `family` is equal for examples that must
+    stay on one side of the split; `spec` is there where the answer is code, which is then judged by
+    running it; `origin` names the resource that it comes from.
     """
 
     source: str
@@ -38,6 +38,7 @@ class GoldenExample:
     prompt: tuple[Message, ...]
     answer: str
     spec: ToolSpec | None = None
+    origin: str = ""
 
 
 class GoldenSource(Protocol):

@@ -113,6 +113,7 @@ def soma_examples(soma: supervisor_pb2.Soma) -> list[GoldenExample]:
                     family=soma.name,
                     prompt=({"role": "system", "content": turn.system_text}, *earlier, *said),
                     answer=answer,
+                    origin=soma.name,
                 )
             )
         earlier += [*said, {"role": "assistant", "content": turn.assistant_text}]
@@ -130,4 +131,5 @@ def _tool(trajectory: toolforge_pb2.Trajectory, system_prompt: str) -> GoldenExa
             trajectory.spec.name,
             tuple(Expectation(e.arguments_json, e.result_json) for e in trajectory.spec.examples),
         ),
+        origin=trajectory.source_name,
     )

@@ -6,11 +6,12 @@ from datetime import timedelta
 
 from batos.trainer.v1 import trainer_pb2 as pb
 
-from services.trainer.dataset_store import DatasetCard
+from services.trainer.dataset_card import DatasetCard
 from services.trainer.hyperparameters import Hyperparameters
 from services.trainer.progress import Progress
 from services.trainer.training_run import Figures, TrainingEvent, TrainingRun, TrainingState
 
+_SHOWN_LINEAGE = 1000
 _HYPERPARAMETERS = [field.name for field in pb.Hyperparameters.DESCRIPTOR.fields]
 _FIGURES = [field.name for field in pb.Figures.DESCRIPTOR.fields]
 
@@ -24,6 +25,9 @@ def dataset_message(card: DatasetCard) -> pb.Dataset:
         train_count=card.train_count,
         heldout_count=card.heldout_count,
         duplicate_count=card.duplicate_count,
+        near_duplicate_count=card.near_duplicate_count,
+        lengths=card.lengths,
+        lineage=card.lineage[:_SHOWN_LINEAGE],
         source_counts=card.source_counts,
     )
     message.created_at.FromMilliseconds(int(card.created_at * 1000))

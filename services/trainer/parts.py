@@ -12,6 +12,7 @@ from services.trainer.golden_example import GoldenSource
 from services.trainer.model_backend import ModelBackend
 from services.trainer.run_directory import RunDirectory
 from services.trainer.settings import TrainerSettings
+from services.trainer.sqlite_outside import SqliteOutside
 from services.trainer.sqlite_runs import SqliteRuns
 
 
@@ -22,6 +23,7 @@ class Parts:
     runs: SqliteRuns
     datasets: DatasetStore
     source: GoldenSource
+    outside: SqliteOutside
     catalogue: Catalogue
     arbiter: Arbiter
     backend: ModelBackend

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from batos.trainer.v1 import trainer_pb2 as pb
@@ -12,6 +12,7 @@ from batos.trainer.v1 import trainer_pb2_grpc
 
 from services.trainer.engine import check_engine
 from services.trainer.golden_dataset import build_dataset
+from services.trainer.import_messages import read_rows, read_shape
 from services.trainer.messages import (
     dataset_message,
     event_message,
@@ -28,8 +29,6 @@ from shared.naming import new_id, parse
 from shared.sqlite import Database
 
 if TYPE_CHECKING:
-    from typing import Any
-
     Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -55,6 +54,27 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
             card = await self._parts.datasets.put(dataset)
             answer = pb.BuildDatasetResponse(dataset=dataset_message(card))
             await self._ledger.keep(request, answer)
+            return answer
+
+    async def ImportExamples(
+        self, request: pb.ImportExamplesRequest, context: Context
+    ) -> pb.ImportExamplesResponse:
+        """Takes rows from elsewhere."""
+        shape = read_shape(request)
+        async with self._ledger.alone(request):
+            first = await self._ledger.replay(request, pb.ImportExamplesResponse)
+            if first:
+                return first
+            persona = await self._parts.arbiter.persona(request.persona)
+            examples, refused = await asyncio.to_thread(read_rows, request.rows, shape)
+            answer = pb.ImportExamplesResponse(refused=refused)
+
+            def keep(connection: Any, new: int) -> None:
+                answer.imported_count = new
+                answer.duplicate_count = len(examples) - new
+                record(connection, request, answer)
+
+            await self._parts.outside.add(persona.name, examples, keep)
             return answer
 
     async def StartTrainingRun(

@@ -189,6 +189,12 @@ TOOLFORGE: Mapping[str, Callable[[], Message]] = {
 }
 
 TRAINER: Mapping[str, Callable[[], Message]] = {
+    "ImportExamples": lambda: trainer.ImportExamplesRequest(
+        request_id=fresh(),
+        persona="BABS",
+        shape=trainer.EXAMPLE_SHAPE_ALPACA,
+        rows=['{"instruction": "Greet.", "input": "", "output": "Good day."}'],
+    ),
     "BuildDataset": lambda: trainer.BuildDatasetRequest(request_id=fresh(), persona="ROBIN"),
     "StartTrainingRun": training,
     "GetTrainingRun": lambda: trainer.GetTrainingRunRequest(name=_named("trainingRuns")),

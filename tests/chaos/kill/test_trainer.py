@@ -79,6 +79,19 @@ async def test_building_a_dataset(trainer, stub):
     await killed_everywhere(trainer, "BuildDataset", make, stub.BuildDataset, check, points=2)
 
 
+async def test_importing_examples(trainer, stub):
+    async def make():
+        rows = [f'{{"instruction": "Say {fresh()}.", "output": "{n}"}}' for n in range(3)]
+        return pb.ImportExamplesRequest(
+            request_id=fresh(), persona="BABS", shape=pb.EXAMPLE_SHAPE_ALPACA, rows=rows
+        )
+
+    async def check(request, answer):
+        assert (answer.imported_count, answer.duplicate_count) == (3, 0)
+
+    await killed_everywhere(trainer, "ImportExamples", make, stub.ImportExamples, check, points=2)
+
+
 async def named(stub, request: pb.StartTrainingRunRequest) -> pb.StartTrainingRunResponse:
     """Its name: how it stands may change from one answer to the next."""
     name = (await stub.StartTrainingRun(request)).training_run.name

@@ -76,6 +76,34 @@ async def test_registered_tools_are_golden_for_the_toolsmith_alone(stack: LocalS
         assert len(example.spec.expectations) == 3
 
 
+async def test_examples_from_elsewhere_are_taken_row_by_row(stack: LocalStack) -> None:
+    pairs = [("Who guards the bridge?", "The troll does."), ("Where is it?", "By the mill.")]
+    rows = [json.dumps({"instruction": asked, "output": told}) for asked, told in pairs]
+    request = trainer_pb2.ImportExamplesRequest(
+        request_id=request_id(),
+        persona="BABS",
+        shape=trainer_pb2.EXAMPLE_SHAPE_ALPACA,
+        rows=[rows[0], "{", rows[1], rows[0], '{"instruction": "Only asked."}'],
+    )
+    async with open_channel(stack.addresses["trainer"]) as channel:
+        trainer = trainer_pb2_grpc.TrainerServiceStub(channel)
+        answer = await trainer.ImportExamples(request)
+        assert (answer.imported_count, answer.duplicate_count) == (2, 1)
+        assert [row.index for row in answer.refused] == [1, 4]
+        assert "has no text in 'output'" in answer.refused[1].reason
+        assert await trainer.ImportExamples(request) == answer
+        request.request_id = request_id()
+        again = await trainer.ImportExamples(request)
+        assert (again.imported_count, again.duplicate_count) == (0, 3)
+        build = trainer_pb2.BuildDatasetRequest(request_id=request_id(), persona="BABS")
+        dataset = (await trainer.BuildDataset(build)).dataset
+        assert dict(dataset.source_counts) == {"import": 2}
+        assert all(name.startswith("imports/") for name in dataset.lineage)
+    file = stack.data_dir / "trainer" / dataset.name / "train.jsonl"
+    row = json.loads(file.read_text().splitlines()[0])
+    assert row["prompt"][0]["content"].startswith("You are BABS")
+
+
 async def test_code_is_run_in_the_sandbox_and_bad_ends_meet_nothing(stack: LocalStack) -> None:
     async with open_channel(stack.addresses["sandbox-executor"]) as channel:
         runner = SandboxCodeRunner(channel, stack.addresses["sandbox-executor"])

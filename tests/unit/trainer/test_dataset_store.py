@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import json
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 
 from services.trainer.dataset_store import DatasetStore
 from services.trainer.golden_dataset import build_dataset
@@ -50,3 +53,23 @@ async def test_a_changed_file_is_refused(tmp_path: Path, file: str) -> None:
 async def test_an_unknown_dataset_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         await DatasetStore(tmp_path).card("0123456789abcdef")
+
+
+async def test_a_dataset_is_there_for_people_and_their_tools_as_well(tmp_path: Path) -> None:
+    examples = [dataclasses.replace(tool(n), origin=f"tools/add_{n}") for n in range(12)]
+    dataset = build_dataset("BRICK", [*examples, *(talk(n) for n in range(4))])
+    card = await DatasetStore(tmp_path).put(dataset)
+    folder = tmp_path / card.id
+    for side in ("train", "heldout"):
+        table = parquet.read_table(folder / f"{side}.parquet").to_pylist()
+        lines = [json.loads(line) for line in (folder / f"{side}.jsonl").read_text().splitlines()]
+        assert [row["prompt"] for row in table] == [line["prompt"] for line in lines]
+        assert [row["function"] for row in table] == [line.get("function") for line in lines]
+        assert [json.loads(row["examples"] or "null") for row in table] == [
+            line.get("examples") for line in lines
+        ]
+    text = (folder / "README.md").read_text()
+    assert card.sha256 in text
+    assert "| from tool | 12 |" in text
+    assert "* tools/add_3" in text
+    assert card.lineage == sorted(f"tools/add_{n}" for n in range(12))

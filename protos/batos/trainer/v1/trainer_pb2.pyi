@@ -81,6 +81,34 @@ TRAINING_STATE_CANCELLED: TrainingState.ValueType  # 11
 """Stopped by its owner."""
 Global___TrainingState: _TypeAlias = TrainingState  # noqa: Y015
 
+class _ExampleShape:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ExampleShapeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ExampleShape.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EXAMPLE_SHAPE_UNSPECIFIED: _ExampleShape.ValueType  # 0
+    """Never sent."""
+    EXAMPLE_SHAPE_MESSAGES: _ExampleShape.ValueType  # 1
+    """{"messages": [{"role", "content"}...]}, as OpenAI's."""
+    EXAMPLE_SHAPE_SHAREGPT: _ExampleShape.ValueType  # 2
+    """{"conversations": [{"from", "value"}...]}, as ShareGPT's."""
+    EXAMPLE_SHAPE_ALPACA: _ExampleShape.ValueType  # 3
+    """{"instruction", "input", "output"}, as Alpaca's."""
+
+class ExampleShape(_ExampleShape, metaclass=_ExampleShapeEnumTypeWrapper):
+    """How rows from elsewhere are written."""
+
+EXAMPLE_SHAPE_UNSPECIFIED: ExampleShape.ValueType  # 0
+"""Never sent."""
+EXAMPLE_SHAPE_MESSAGES: ExampleShape.ValueType  # 1
+"""{"messages": [{"role", "content"}...]}, as OpenAI's."""
+EXAMPLE_SHAPE_SHAREGPT: ExampleShape.ValueType  # 2
+"""{"conversations": [{"from", "value"}...]}, as ShareGPT's."""
+EXAMPLE_SHAPE_ALPACA: ExampleShape.ValueType  # 3
+"""{"instruction", "input", "output"}, as Alpaca's."""
+Global___ExampleShape: _TypeAlias = ExampleShape  # noqa: Y015
+
 @_typing.final
 class Dataset(_message.Message):
     """An immutable set of golden examples."""
@@ -107,6 +135,26 @@ class Dataset(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class LengthsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
     PERSONA_FIELD_NUMBER: _builtins.int
@@ -115,6 +163,9 @@ class Dataset(_message.Message):
     DUPLICATE_COUNT_FIELD_NUMBER: _builtins.int
     SOURCE_COUNTS_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    NEAR_DUPLICATE_COUNT_FIELD_NUMBER: _builtins.int
+    LENGTHS_FIELD_NUMBER: _builtins.int
+    LINEAGE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"datasets/{first 16 hex digits of sha256}"."""
     sha256: _builtins.str
@@ -127,13 +178,23 @@ class Dataset(_message.Message):
     """Rows that the gate judges by and that training never sees."""
     duplicate_count: _builtins.int
     """Rows dropped as duplicates."""
+    near_duplicate_count: _builtins.int
+    """Talk dropped because other talk says nearly the same."""
     @_builtins.property
     def source_counts(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
-        """Rows per source: "tool", "forge", "correction", "rating"."""
+        """Rows per source: "tool", "forge", "correction", "rating", "import"."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was built."""
+
+    @_builtins.property
+    def lengths(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Characters of a row, prompt and answer together: "least", "p25", "p50", "p75", "p95", "most"."""
+
+    @_builtins.property
+    def lineage(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the resources that the rows come from, sorted, at most 1000."""
 
     def __init__(
         self,
@@ -146,10 +207,13 @@ class Dataset(_message.Message):
         duplicate_count: _builtins.int = ...,
         source_counts: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        near_duplicate_count: _builtins.int = ...,
+        lengths: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        lineage: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "duplicate_count", b"duplicate_count", "heldout_count", b"heldout_count", "name", b"name", "persona", b"persona", "sha256", b"sha256", "source_counts", b"source_counts", "train_count", b"train_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "duplicate_count", b"duplicate_count", "heldout_count", b"heldout_count", "lengths", b"lengths", "lineage", b"lineage", "name", b"name", "near_duplicate_count", b"near_duplicate_count", "persona", b"persona", "sha256", b"sha256", "source_counts", b"source_counts", "train_count", b"train_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -462,6 +526,100 @@ class BuildDatasetResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BuildDatasetResponse: _TypeAlias = BuildDatasetResponse  # noqa: Y015
+
+@_typing.final
+class ImportExamplesRequest(_message.Message):
+    """Rows from elsewhere. Larger files come in several requests."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PERSONA_FIELD_NUMBER: _builtins.int
+    SHAPE_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """UUID chosen by the caller; repeating it returns the first answer."""
+    persona: _builtins.str
+    """Whose examples they are to be; its system prompt takes the place of theirs."""
+    shape: Global___ExampleShape.ValueType
+    """How they are written."""
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """One JSON object each, at most 64 KiB; at most 5000, together at most 4 MiB."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        persona: _builtins.str = ...,
+        shape: Global___ExampleShape.ValueType = ...,
+        rows: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["persona", b"persona", "request_id", b"request_id", "rows", b"rows", "shape", b"shape"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportExamplesRequest: _TypeAlias = ImportExamplesRequest  # noqa: Y015
+
+@_typing.final
+class RefusedRow(_message.Message):
+    """A row that was not taken."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    index: _builtins.int
+    """Its place in the request, from 0."""
+    reason: _builtins.str
+    """Why, in a sentence."""
+    def __init__(
+        self,
+        *,
+        index: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefusedRow: _TypeAlias = RefusedRow  # noqa: Y015
+
+@_typing.final
+class ImportExamplesResponse(_message.Message):
+    """What became of the rows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMPORTED_COUNT_FIELD_NUMBER: _builtins.int
+    DUPLICATE_COUNT_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    imported_count: _builtins.int
+    """Rows that are kept now and were not before."""
+    duplicate_count: _builtins.int
+    """Rows that were kept before, or came twice."""
+    @_builtins.property
+    def refused(self) -> _containers.RepeatedCompositeFieldContainer[Global___RefusedRow]:
+        """The others, in order."""
+
+    def __init__(
+        self,
+        *,
+        imported_count: _builtins.int = ...,
+        duplicate_count: _builtins.int = ...,
+        refused: _abc.Iterable[Global___RefusedRow] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate_count", b"duplicate_count", "imported_count", b"imported_count", "refused", b"refused"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportExamplesResponse: _TypeAlias = ImportExamplesResponse  # noqa: Y015
 
 @_typing.final
 class StartTrainingRunRequest(_message.Message):

@@ -40,6 +40,11 @@ class TrainerServiceStub:
                 request_serializer=batos_dot_trainer_dot_v1_dot_trainer__pb2.BuildDatasetRequest.SerializeToString,
                 response_deserializer=batos_dot_trainer_dot_v1_dot_trainer__pb2.BuildDatasetResponse.FromString,
                 _registered_method=True)
+        self.ImportExamples = channel.unary_unary(
+                '/batos.trainer.v1.TrainerService/ImportExamples',
+                request_serializer=batos_dot_trainer_dot_v1_dot_trainer__pb2.ImportExamplesRequest.SerializeToString,
+                response_deserializer=batos_dot_trainer_dot_v1_dot_trainer__pb2.ImportExamplesResponse.FromString,
+                _registered_method=True)
         self.StartTrainingRun = channel.unary_unary(
                 '/batos.trainer.v1.TrainerService/StartTrainingRun',
                 request_serializer=batos_dot_trainer_dot_v1_dot_trainer__pb2.StartTrainingRunRequest.SerializeToString,
@@ -73,6 +78,13 @@ class TrainerServiceServicer:
 
     def BuildDataset(self, request, context):
         """Collects the golden examples of a persona into an immutable dataset.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportExamples(self, request, context):
+        """Takes examples from elsewhere for a persona's datasets; each row is taken or refused alone.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -120,6 +132,11 @@ def add_TrainerServiceServicer_to_server(servicer, server):
                     servicer.BuildDataset,
                     request_deserializer=batos_dot_trainer_dot_v1_dot_trainer__pb2.BuildDatasetRequest.FromString,
                     response_serializer=batos_dot_trainer_dot_v1_dot_trainer__pb2.BuildDatasetResponse.SerializeToString,
+            ),
+            'ImportExamples': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportExamples,
+                    request_deserializer=batos_dot_trainer_dot_v1_dot_trainer__pb2.ImportExamplesRequest.FromString,
+                    response_serializer=batos_dot_trainer_dot_v1_dot_trainer__pb2.ImportExamplesResponse.SerializeToString,
             ),
             'StartTrainingRun': grpc.unary_unary_rpc_method_handler(
                     servicer.StartTrainingRun,
@@ -175,6 +192,33 @@ class TrainerService:
             '/batos.trainer.v1.TrainerService/BuildDataset',
             batos_dot_trainer_dot_v1_dot_trainer__pb2.BuildDatasetRequest.SerializeToString,
             batos_dot_trainer_dot_v1_dot_trainer__pb2.BuildDatasetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportExamples(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batos.trainer.v1.TrainerService/ImportExamples',
+            batos_dot_trainer_dot_v1_dot_trainer__pb2.ImportExamplesRequest.SerializeToString,
+            batos_dot_trainer_dot_v1_dot_trainer__pb2.ImportExamplesResponse.FromString,
             options,
             channel_credentials,
             insecure,

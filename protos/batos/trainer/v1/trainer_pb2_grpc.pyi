@@ -35,6 +35,8 @@ class TrainerServiceStub:
     def __new__(cls, channel: _aio.Channel) -> TrainerServiceAsyncStub: ...
     BuildDataset: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.BuildDatasetRequest, _trainer_pb2.BuildDatasetResponse]
     """Collects the golden examples of a persona into an immutable dataset."""
+    ImportExamples: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.ImportExamplesRequest, _trainer_pb2.ImportExamplesResponse]
+    """Takes examples from elsewhere for a persona's datasets; each row is taken or refused alone."""
     StartTrainingRun: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.StartTrainingRunRequest, _trainer_pb2.StartTrainingRunResponse]
     """Begins a training run and returns at once."""
     GetTrainingRun: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.GetTrainingRunRequest, _trainer_pb2.GetTrainingRunResponse]
@@ -53,6 +55,8 @@ class TrainerServiceAsyncStub(TrainerServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     BuildDataset: _aio.UnaryUnaryMultiCallable[_trainer_pb2.BuildDatasetRequest, _trainer_pb2.BuildDatasetResponse]  # type: ignore[assignment]
     """Collects the golden examples of a persona into an immutable dataset."""
+    ImportExamples: _aio.UnaryUnaryMultiCallable[_trainer_pb2.ImportExamplesRequest, _trainer_pb2.ImportExamplesResponse]  # type: ignore[assignment]
+    """Takes examples from elsewhere for a persona's datasets; each row is taken or refused alone."""
     StartTrainingRun: _aio.UnaryUnaryMultiCallable[_trainer_pb2.StartTrainingRunRequest, _trainer_pb2.StartTrainingRunResponse]  # type: ignore[assignment]
     """Begins a training run and returns at once."""
     GetTrainingRun: _aio.UnaryUnaryMultiCallable[_trainer_pb2.GetTrainingRunRequest, _trainer_pb2.GetTrainingRunResponse]  # type: ignore[assignment]
@@ -74,6 +78,14 @@ class TrainerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_trainer_pb2.BuildDatasetResponse, _abc.Awaitable[_trainer_pb2.BuildDatasetResponse]]:
         """Collects the golden examples of a persona into an immutable dataset."""
+
+    @_abc_1.abstractmethod
+    def ImportExamples(
+        self,
+        request: _trainer_pb2.ImportExamplesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trainer_pb2.ImportExamplesResponse, _abc.Awaitable[_trainer_pb2.ImportExamplesResponse]]:
+        """Takes examples from elsewhere for a persona's datasets; each row is taken or refused alone."""
 
     @_abc_1.abstractmethod
     def StartTrainingRun(
