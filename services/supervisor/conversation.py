@@ -23,6 +23,8 @@ from shared.errors import (
 from shared.keyed_locks import KeyedLocks
 from shared.naming import new_id
 
+_OFF_THE_GPU = {"num_gpu": 0}  # Ollama's word for layers on the GPU
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -143,9 +145,9 @@ class Conversation:
             _check(question)
             arrived = time.monotonic(), datetime.now(UTC)
             soma_id = question.soma_id or new_id()
-            async with self._turns.hold(soma_id), self._gate.turn():
+            async with self._turns.hold(soma_id), self._gate.turn() as on_cpu:
                 soma = await self._soma(question, soma_id)
-                finished = await self._bounded(_Asked(question, soma, *arrived), tell)
+                finished = await self._bounded(_Asked(question, soma, *arrived, on_cpu), tell)
         else:
             tell(Recalled(finished.turn.recollections, finished.turn.recall_unavailable))
             tell(Delta(finished.turn.assistant_text))
@@ -193,7 +195,8 @@ class Conversation:
         """The whole answer, and the seconds to its first piece."""
         pieces: list[str] = []
         first_token = 0.0
-        spoken = self._model.chat(persona.model.tag, chat, persona.options)
+        options = {**persona.options, **(_OFF_THE_GPU if asked.on_cpu else {})}
+        spoken = self._model.chat(persona.model.tag, chat, options)
         async with aclosing(spoken) as answer:
             async for piece in answer:
                 first_token = first_token or asked.elapsed()
@@ -229,6 +232,7 @@ class _Asked:
     soma: Soma
     started: float
     at: datetime
+    on_cpu: bool
 
     def elapsed(self) -> float:
         return time.monotonic() - self.started

@@ -34,12 +34,14 @@ class SupervisorSettings(GrpcSettings, PromotionGate, MemoryPeer, ModelBackend):
     )
     turn_seconds: float = Field(240.0, gt=0, description="longest turn, waiting not included")
     turns_at_once: int = Field(128, ge=1, description="most turns at once, waiting ones included")
-    lease_policy: Literal["queue", "reject"] = Field(
+    lease_policy: Literal["queue", "cpu", "reject"] = Field(
         "queue", description="what becomes of new turns while the GPU is lent"
     )
     lease_queue_limit: int = Field(64, ge=0, description="most turns that wait for a lent GPU")
     lease_max_wait: float = Field(
-        120.0, gt=0, description="longest wait of a turn for a lent GPU, in seconds"
+        120.0,
+        gt=0,
+        description="seconds that a turn waits for a lent GPU; then the CPU answers",
     )
     lease_drain_seconds: float = Field(
         120.0, gt=0, description="longest wait of a lease for turns in flight"

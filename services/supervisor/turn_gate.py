@@ -7,13 +7,14 @@ from typing import Literal
 
 from shared.errors import Unavailable
 
-Policy = Literal["queue", "reject"]
+Policy = Literal["queue", "cpu", "reject"]
 
 
 class TurnGate:
-    """Lets turns in, or has them wait in a bounded queue, or refuses them.
+    """Lets turns in, or has them wait in a bounded queue, or be answered on the CPU, or refuses.
 
-    `max_wait` is in seconds. Refusals are Unavailable (GPU_LEASED) and say when to come back.
+    Under `queue` a turn that has waited `max_wait` seconds is answered on the CPU. Refusals are
+    Unavailable (GPU_LEASED) and say when to come back.
     """
 
     def __init__(self, policy: Policy, queue_limit: int, max_wait: float) -> None:
@@ -47,20 +48,27 @@ class TurnGate:
         return True
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Is in flight for the time of the context."""
-        if not self._open.is_set():
-            await self._admitted()
+    async def turn(self) -> AsyncIterator[bool]:
+        """Is in flight for the time of the context; True where it must keep off the GPU.
+
+        Nobody who wants the GPU waits for a turn that keeps off it.
+        """
+        if not self._open.is_set() and not await self._admitted():
+            yield True
+            return
         self._in_flight += 1
         self._idle.clear()
         try:
-            yield
+            yield False
         finally:
             self._in_flight -= 1
             if not self._in_flight:
                 self._idle.set()
 
-    async def _admitted(self) -> None:
+    async def _admitted(self) -> bool:
+        """Whether the gate opened in time; False means the CPU."""
+        if self._policy == "cpu":
+            return False
         if self._policy == "reject":
             raise self._refusal("turns are refused meanwhile")
         if self._waiting >= self._queue_limit:
@@ -72,9 +80,10 @@ class TurnGate:
                 while not self._open.is_set():
                     await self._open.wait()
         except TimeoutError:
-            raise self._refusal(f"this turn waited {self._max_wait:.0f} s") from None
+            return False
         finally:
             self._waiting -= 1
+        return True
 
     def _refusal(self, why: str) -> Unavailable:
         return Unavailable(

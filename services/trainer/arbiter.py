@@ -9,7 +9,10 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class PersonaCard:
-    """A persona as the Supervisor has it; `model_tag` is the incumbent."""
+    """A persona as the Supervisor has it; `model_tag` is the incumbent.
+
+    `previous_tag` is what a rollback would give it back, "" where it never changed.
+    """
 
     name: str
     system_prompt: str
@@ -17,6 +20,7 @@ class PersonaCard:
     base_model: str
     generation: int
     toolsmith: bool
+    previous_tag: str = ""
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,7 @@ def _card(persona: pb.Persona) -> PersonaCard:
         base_model=persona.base_model,
         generation=persona.model.generation,
         toolsmith=persona.toolsmith,
+        previous_tag=persona.previous.tag,
     )
 
 

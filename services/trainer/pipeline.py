@@ -13,9 +13,11 @@ import structlog
 
 from services.trainer.arbiter import Lease, PersonaCard
 from services.trainer.bases import Base
+from services.trainer.disk_quota import DiskQuota
 from services.trainer.evaluation_stage import EvaluationStage
 from services.trainer.golden_dataset import build_dataset
 from services.trainer.lease import HeldLease, claim, kept
+from services.trainer.old_models import OldModels
 from services.trainer.parts import Parts
 from services.trainer.patience import patiently
 from services.trainer.swap_stage import SwapStage
@@ -47,7 +49,14 @@ class Pipeline:
             _log.exception("run broke", run=run.name)
             words = f"a defect of the Trainer: {type(error).__name__}: {error}"
             await self.end(run.id, TrainingState.FAILED, "INTERNAL", words)
-        await self._clear(await self._parts.runs.get(run.id))
+        ended = await self._parts.runs.get(run.id)
+        await self._clear(ended)
+        if ended.state is TrainingState.SUCCEEDED:
+            await self._old_models().collect(ended.persona)
+
+    def _old_models(self) -> OldModels:
+        parts = self._parts
+        return OldModels(parts.arbiter, parts.backend, parts.runs, parts.settings.keep_models)
 
     async def _taken_up(self, run: TrainingRun) -> TrainingRun:
         """A run that brings the service down each time must not do so for ever."""
@@ -82,6 +91,9 @@ class Pipeline:
         )
         base = self._parts.catalogue.base(run.base)
         await asyncio.to_thread(base.check)
+        await DiskQuota(settings.data_dir, settings.disk_quota_bytes, self._parts.runs).make_room(
+            run.dataset
+        )
         await self._parts.directory(run.id).make()
         async with self._worker(run, base) as worker:
             run = await self._prepared(run)

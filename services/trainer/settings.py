@@ -33,6 +33,12 @@ class TrainerSettings(
     bases: Path = Field(_BASES, description="catalogue of the bases that fine-tunes start from")
     engine: Literal["trl", "unsloth"] = Field("trl", description="engine of runs that name none")
     quantize: str = Field("q8_0", description="quantisation of created models, as Ollama names it")
+    keep_models: int = Field(
+        3, ge=1, le=1000, description="models of a persona's successful runs that are kept"
+    )
+    disk_quota_bytes: int = Field(
+        20 << 30, ge=1 << 20, description="most that runs and datasets may take before a run begins"
+    )
     lease_ttl_seconds: float = Field(60, ge=5, le=600, description="how long one renewal lasts")
     lease_wait_seconds: float = Field(600, gt=0, description="longest wait for the GPU lease")
     lease_margin_seconds: float = Field(

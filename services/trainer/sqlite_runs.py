@@ -114,6 +114,36 @@ class SqliteRuns:
         )
         return [_run(row["document"]) for row in rows]
 
+    async def models_of(self, persona: str) -> list[str]:
+        """Tags that a persona's successful runs made, newest first."""
+        rows = await self._database.read(
+            lambda c: c.execute(
+                "SELECT document FROM training_runs WHERE ended AND"
+                " document ->> 'persona' = ? AND document ->> 'state' = 'SUCCEEDED'"
+                " ORDER BY id DESC",
+                (persona,),
+            ).fetchall()
+        )
+        return [_run(row["document"]).model for row in rows]
+
+    async def open(self) -> list[TrainingRun]:
+        """All runs that have not ended, oldest first."""
+        rows = await self._database.read(
+            lambda c: c.execute(
+                "SELECT document FROM training_runs WHERE NOT ended ORDER BY id"
+            ).fetchall()
+        )
+        return [_run(row["document"]) for row in rows]
+
+    async def ended(self) -> list[TrainingRun]:
+        """All runs that have ended, oldest first."""
+        rows = await self._database.read(
+            lambda c: c.execute(
+                "SELECT document FROM training_runs WHERE ended ORDER BY id"
+            ).fetchall()
+        )
+        return [_run(row["document"]) for row in rows]
+
     async def oldest_open(self) -> TrainingRun | None:
         """The run that has waited longest and has not ended; first of all those that shall end."""
         row = await self._database.read(

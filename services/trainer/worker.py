@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import errno
 import json
 import os
 import select
@@ -76,7 +77,9 @@ def _run(engine_name: str, reporter: PipeReporter) -> int:
         return 1
     except Exception as error:
         traceback.print_exc()  # stderr is the run's worker.log
-        reporter.send("failed", reason="ENGINE_FAILED", message=f"{type(error).__name__}: {error}")
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        reason = "DISK_FULL" if full else "ENGINE_FAILED"
+        reporter.send("failed", reason=reason, message=f"{type(error).__name__}: {error}")
         return 1
     reporter.send("done")
     return 0

@@ -181,10 +181,34 @@ async def test_without_a_backend_nothing_is_lent(supervise):
 async def test_the_queue_is_bounded_and_refusals_say_when(supervise, backend):
     client = await supervise(ollama=backend.url, lease_queue_limit=2, lease_max_wait=0.5)
     await client.acquire(ttl=60)
-    errors = await asyncio.gather(*(refused(client.say("Hello.")) for _ in range(5)))
+    turns = [asyncio.create_task(client.say("Hello.")) for _ in range(5)]
+    await asyncio.wait(turns)
+    errors = [error for turn in turns if (error := turn.exception())]
     assert {(type(e), e.reason) for e in errors} == {(Unavailable, "GPU_LEASED")}
     assert all(50 < e.retry_after <= 60 for e in errors)
-    assert sorted("wait already" in e.message for e in errors) == [False, False, True, True, True]
+    assert all("wait already" in e.message for e in errors)
+    assert len(errors) == 3
+
+
+async def test_who_has_waited_long_enough_is_answered_on_the_cpu(supervise, backend):
+    client = await supervise(ollama=backend.url, lease_max_wait=0.3)
+    await client.say("Hello.")
+    lease = await client.acquire(ttl=60)
+    await client.say("Hello.")
+    await client.release(lease.fencing_token)
+    await client.say("Hello.")
+    asked = [chat["options"].get("num_gpu") for chat in backend.chats]
+    assert asked == [None, 0, None]
+
+
+async def test_the_cpu_policy_answers_at_once_and_holds_no_claim_up(supervise, backend):
+    client = await supervise(ollama=backend.url, lease_policy="cpu")
+    lease = await client.acquire()
+    started = time.monotonic()
+    await client.say("Hello.")
+    assert time.monotonic() - started < 1
+    assert backend.chats[-1]["options"]["num_gpu"] == 0
+    await client.release(lease.fencing_token)
 
 
 async def test_the_reject_policy_refuses_at_once(supervise, backend):
