@@ -30,8 +30,13 @@ def request_id() -> str:
 
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """See make_tiny_base."""
+    return make_tiny_base(tmp_path_factory.mktemp("tiny-base"))
+
+
+def make_tiny_base(root: Path) -> Path:
     """A directory with base/ (Hugging Face's layout), weights/starter.gguf and bases.toml."""
-    root = tmp_path_factory.mktemp("tiny-base")
+    root.mkdir(exist_ok=True)
     make_tiny_llama(root / "base", initializer_range=0.05, hidden_size=64)
     (root / "weights").mkdir()
     export_gguf(root / "base", root / "weights" / "starter.gguf")
