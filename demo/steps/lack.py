@@ -4,9 +4,9 @@ import grpc
 from batos.supervisor.v1 import supervisor_pb2
 from batos.toolforge.v1 import toolforge_pb2 as pb
 
-from demo import lacking_family
 from demo.claim import Evidence
 from demo.forging import forge
+from demo.lacking_family import FARE
 from demo.spec import DemoSpec
 from demo.stage import Stage
 from demo.talk import ask
@@ -28,9 +28,7 @@ async def run(stage: Stage, evidence: Evidence) -> None:
     stage.story.note(f"first drafts that pass: {sum(before.values())} of {len(heldout)}")
     stage.journey.memos["before"] = before
     evidence.claim("the model lacks this family", sum(before.values()) <= len(heldout) // 4)
-    owned = [
-        DemoSpec.of(drawn) for drawn in lacking_family.draw(stage.journey.seed, True, REGISTERED)
-    ]
+    owned = [DemoSpec.of(drawn) for drawn in FARE.draw(stage.journey.seed, True, REGISTERED)]
     await _refuse_wrong_code(stage, evidence, owned[0], owned[1])
     await _register(stage, owned)
     stage.story.code(owned[0].source)
@@ -39,7 +37,7 @@ async def run(stage: Stage, evidence: Evidence) -> None:
 
 def heldout_specs(stage: Stage) -> list[DemoSpec]:
     """Specs that share no phrase template and no function with those that the owner registers."""
-    return [DemoSpec.of(drawn) for drawn in lacking_family.draw(stage.journey.seed, False, HELDOUT)]
+    return [DemoSpec.of(drawn) for drawn in FARE.draw(stage.journey.seed, False, HELDOUT)]
 
 
 async def passes(stage: Stage, specs: list[DemoSpec], label: str) -> dict[str, bool]:
