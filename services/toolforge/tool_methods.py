@@ -1,14 +1,14 @@
 """The methods about tools: requests in, messages out, nothing else."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from batos.toolforge.v1 import toolforge_pb2 as pb
 
 from services.toolforge import tool_messages as messages
 from services.toolforge.invocation import Invoker
-from services.toolforge.lifecycle import Lifecycle
+from services.toolforge.lifecycle import Lifecycle, Witness
 from services.toolforge.once import once
 from services.toolforge.registration import Registration
 from services.toolforge.registry import Registry
@@ -21,6 +21,14 @@ from shared.durations import seconds_of
 from shared.errors import InvalidArgument
 from shared.ledger import Ledger, record
 from shared.naming import parse
+
+M = TypeVar(
+    "M",
+    pb.RegisterToolResponse,
+    pb.RollBackToolResponse,
+    pb.RetireToolResponse,
+    pb.ReinstateToolResponse,
+)
 
 DEFAULT_HITS = 5
 MAX_HITS = 50
@@ -44,15 +52,10 @@ class ToolMethods:
     async def register(self, request: pb.RegisterToolRequest) -> pb.RegisterToolResponse:
         """Takes the owner's own code."""
 
-        async def do() -> pb.RegisterToolResponse:
-            def keep(connection: Any, tool: Tool) -> None:
-                answer = pb.RegisterToolResponse(tool=messages.tool_message(tool))
-                record(connection, request, answer)
+        async def change(keep: Witness) -> Tool:
+            return await self.registration.register(messages.read_wanted(request), keep)
 
-            tool = await self.registration.register(messages.read_wanted(request), keep)
-            return pb.RegisterToolResponse(tool=messages.tool_message(tool))
-
-        return await once(self.ledger, request, pb.RegisterToolResponse, do)
+        return await self._once(request, pb.RegisterToolResponse, change)
 
     async def get(self, request: pb.GetToolRequest) -> pb.GetToolResponse:
         """One tool."""
@@ -108,45 +111,29 @@ class ToolMethods:
     async def roll_back(self, request: pb.RollBackToolRequest) -> pb.RollBackToolResponse:
         """Makes an earlier version current."""
 
-        async def do() -> pb.RollBackToolResponse:
-            def keep(connection: Any, tool: Tool) -> None:
-                answer = pb.RollBackToolResponse(tool=messages.tool_message(tool))
-                record(connection, request, answer)
-
+        async def change(keep: Witness) -> Tool:
             name = parse(request.name, "tools")
-            tool = await self.lifecycle.roll_back(name, request.version, keep)
-            return pb.RollBackToolResponse(tool=messages.tool_message(tool))
+            return await self.lifecycle.roll_back(name, request.version, keep)
 
-        return await once(self.ledger, request, pb.RollBackToolResponse, do)
+        return await self._once(request, pb.RollBackToolResponse, change)
 
     async def retire(self, request: pb.RetireToolRequest) -> pb.RetireToolResponse:
         """Takes a tool out of use."""
         if len(request.reason.encode()) > MAX_REASON_BYTES:
             raise InvalidArgument.of_field("reason", f"is longer than {MAX_REASON_BYTES} bytes")
 
-        async def do() -> pb.RetireToolResponse:
-            def keep(connection: Any, tool: Tool) -> None:
-                answer = pb.RetireToolResponse(tool=messages.tool_message(tool))
-                record(connection, request, answer)
+        async def change(keep: Witness) -> Tool:
+            return await self.lifecycle.retire(parse(request.name, "tools"), request.reason, keep)
 
-            name = parse(request.name, "tools")
-            tool = await self.lifecycle.retire(name, request.reason, keep)
-            return pb.RetireToolResponse(tool=messages.tool_message(tool))
-
-        return await once(self.ledger, request, pb.RetireToolResponse, do)
+        return await self._once(request, pb.RetireToolResponse, change)
 
     async def reinstate(self, request: pb.ReinstateToolRequest) -> pb.ReinstateToolResponse:
         """Puts a tool to its trial again."""
 
-        async def do() -> pb.ReinstateToolResponse:
-            def keep(connection: Any, tool: Tool) -> None:
-                answer = pb.ReinstateToolResponse(tool=messages.tool_message(tool))
-                record(connection, request, answer)
+        async def change(keep: Witness) -> Tool:
+            return await self.registration.reinstate(parse(request.name, "tools"), keep)
 
-            tool = await self.registration.reinstate(parse(request.name, "tools"), keep)
-            return pb.ReinstateToolResponse(tool=messages.tool_message(tool))
-
-        return await once(self.ledger, request, pb.ReinstateToolResponse, do)
+        return await self._once(request, pb.ReinstateToolResponse, change)
 
     async def watch(self, request: pb.WatchToolsRequest) -> AsyncIterator[pb.WatchToolsResponse]:
         """Events of all tools, without end."""
@@ -154,3 +141,22 @@ class ToolMethods:
             raise InvalidArgument.of_field("after_sequence", "must not be negative")
         async for event in self.watching.watch(request.after_sequence):
             yield pb.WatchToolsResponse(event=messages.event_message(event))
+
+    async def _once(
+        self,
+        request: pb.RegisterToolRequest
+        | pb.RollBackToolRequest
+        | pb.RetireToolRequest
+        | pb.ReinstateToolRequest,
+        answer_type: type[M],
+        change: Callable[[Witness], Awaitable[Tool]],
+    ) -> M:
+        """A change of one tool; the answer holds the tool as it is after it."""
+
+        async def do() -> M:
+            def keep(connection: Any, tool: Tool) -> None:
+                record(connection, request, answer_type(tool=messages.tool_message(tool)))
+
+            return answer_type(tool=messages.tool_message(await change(keep)))
+
+        return await once(self.ledger, request, answer_type, do)

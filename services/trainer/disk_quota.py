@@ -42,8 +42,8 @@ class DiskQuota:
             )
 
     async def _dispensable(self, dataset: str) -> list[Path]:
-        ended = await self._runs.ended()
-        open_runs = await self._runs.open()
+        ended = await self._runs.all(ended=True)
+        open_runs = await self._runs.all(ended=False)
         kept = {dataset, *(run.dataset for run in open_runs)}
         runs = [self._runs_dir / run.id for run in ended]
         datasets = [run.dataset for run in ended if run.dataset and run.dataset not in kept]

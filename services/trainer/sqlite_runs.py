@@ -126,20 +126,11 @@ class SqliteRuns:
         )
         return [_run(row["document"]).model for row in rows]
 
-    async def open(self) -> list[TrainingRun]:
-        """All runs that have not ended, oldest first."""
+    async def all(self, *, ended: bool) -> list[TrainingRun]:
+        """All runs that have ended, or all that have not, oldest first."""
         rows = await self._database.read(
             lambda c: c.execute(
-                "SELECT document FROM training_runs WHERE NOT ended ORDER BY id"
-            ).fetchall()
-        )
-        return [_run(row["document"]) for row in rows]
-
-    async def ended(self) -> list[TrainingRun]:
-        """All runs that have ended, oldest first."""
-        rows = await self._database.read(
-            lambda c: c.execute(
-                "SELECT document FROM training_runs WHERE ended ORDER BY id"
+                "SELECT document FROM training_runs WHERE ended = ? ORDER BY id", (ended,)
             ).fetchall()
         )
         return [_run(row["document"]) for row in rows]
