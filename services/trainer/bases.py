@@ -12,7 +12,7 @@ from services.trainer.golden_example import Expectation, GoldenExample, ToolSpec
 from services.trainer.hyperparameters import Hyperparameters
 from shared.errors import BatosError, DataLoss, FailedPrecondition
 
-_KEYS = {"directory", "hub_id", "gguf_file", "rehearsal", "regression", "template"}
+_KEYS = {"directory", "hub_id", "gguf_file", "rehearsal", "regression", "template", "tag"}
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Base:
     `model` is a directory or a hub id, `gguf_file` a file name in it where the weights are GGUF
     (tokenizer.json must lie beside it),
     `rehearsal` and `regression` are files that came with it, `template` is what the model backend
-    renders chats with where it does not take the tokenizer's, `hyperparameters` what suits it.
+    renders chats with where it does not take the tokenizer's, `hyperparameters` what suits it;
+    `tag` is what the model backend calls these very weights, which adapters are put onto.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Base:
     regression: Path | None
     template: str | None
     hyperparameters: Hyperparameters
+    tag: str | None = None
 
     @property
     def on_hub(self) -> bool:
@@ -136,5 +138,6 @@ def _base(name: str, table: dict[str, Any], root: Path) -> Base:
         rehearsal=path("rehearsal"),
         regression=path("regression"),
         template=table.get("template"),
+        tag=table.get("tag"),
         hyperparameters=Hyperparameters().replaced_by(table.get("hyperparameters", {})),
     )

@@ -21,8 +21,13 @@ class Answer:
 class ModelBackend(Protocol):
     """Raises Unavailable where the server is away, FailedPrecondition where it refuses."""
 
-    async def create(self, tag: str, directory: Path, template: str | None) -> str:
-        """Makes a model of a merged directory and returns its digest; a tag is made once."""
+    async def create(
+        self, tag: str, directory: Path, template: str | None, base_tag: str | None
+    ) -> str:
+        """Makes a model of an exported directory and returns its digest; a tag is made once.
+
+        A directory that holds an adapter is put onto the model of `base_tag`.
+        """
 
     async def digest(self, tag: str) -> str | None:
         """The digest that the server lists for a tag, None where there is no such tag."""

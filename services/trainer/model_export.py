@@ -14,15 +14,48 @@ import torch
 from peft.tuners.lora import LoraLayer
 
 from services.trainer.chat_tokens import count_prompt_tokens
+from services.trainer.engine import EngineError
 from services.trainer.training_job import TrainingJob
+
+# What model servers convert adapters of (Ollama's source, August 2026).
+_ADAPTABLE = frozenset({"llama", "gemma2"})
 
 
 def export(adapted: Any, tokenizer: Any, job: TrainingJob) -> None:
-    """Merges the adapter into its base by its `merge_scale`; writes `job.merged` and `job.parity`.
+    """Writes `job.merged` and `job.parity` of a peft model, as the job wants it exported.
 
-    `adapted` is a peft model. Weights are BF16 where the base was, otherwise F16. The directory
-    appears whole or not at all.
+    The directory appears whole or not at all. Raises EngineError (ADAPTER_UNSUPPORTED) where the
+    architecture's adapters are taken by no model server.
     """
+    if job.export == "adapter":
+        export_adapter(adapted, tokenizer, job)
+    else:
+        _export_merged(adapted, tokenizer, job)
+
+
+def export_adapter(adapted: Any, tokenizer: Any, job: TrainingJob) -> None:
+    """Writes the adapter alone, in PEFT's layout, weighed by the run's `merge_scale`."""
+    architecture = adapted.config.model_type
+    if architecture not in _ADAPTABLE:
+        raise EngineError(
+            "ADAPTER_UNSUPPORTED",
+            f"adapters of {architecture} are taken by no model server; export merged models",
+        )
+    weigh(adapted, job.hyperparameters.merge_scale)
+    with written(tokenizer, job) as partial:
+        adapted.save_pretrained(partial)
+
+
+def weigh(adapted: Any, share: float) -> None:
+    """Keeps so much of what was learnt in the weights themselves, which `scale` leaves alone."""
+    with torch.no_grad():
+        for name, weight in adapted.named_parameters():
+            if ".lora_B." in name:
+                weight.mul_(share)
+
+
+def _export_merged(adapted: Any, tokenizer: Any, job: TrainingJob) -> None:
+    """Merges by the run's `merge_scale`. Weights are BF16 where the base was, otherwise F16."""
     kept_as = adapted.config.dtype
     scale(adapted, job.hyperparameters.merge_scale)
     merged = adapted.merge_and_unload()

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 from ollama import AsyncClient, ResponseError
@@ -36,14 +37,19 @@ class OllamaModels:
         await self._client.close()  # type: ignore[no-untyped-call]
         await self._maker.close()  # type: ignore[no-untyped-call]
 
-    async def create(self, tag: str, directory: Path, template: str | None) -> str:
+    async def create(
+        self, tag: str, directory: Path, template: str | None, base_tag: str | None
+    ) -> str:
         """As `ModelBackend.create`; AlreadyExists where the tag is taken, as tags never change."""
         if await self.digest(tag) is not None:
             raise AlreadyExists(f"the model backend has {tag} already", reason="TAG_TAKEN")
         async with self._translated(self._create_seconds):
             paths = await asyncio.to_thread(lambda: sorted(directory.glob("*.*")))
             files = {path.name: await self._upload(path) for path in paths}
-            await self._create(tag, files, template)
+            if "adapter_config.json" in files:
+                await self._create(tag, from_=base_tag, adapters=files)
+            else:
+                await self._create(tag, files=files, template=template, quantize=self._quantize)
         digest = await self.digest(tag)
         if digest is None:
             raise Unavailable(
@@ -87,12 +93,10 @@ class OllamaModels:
             return digest
         return await self._maker.create_blob(path)
 
-    async def _create(self, tag: str, files: dict[str, str], template: str | None) -> None:
+    async def _create(self, tag: str, **what: Any) -> None:
         """Reads the stream to its end: a failed creation may show in any line of it."""
         last = ""
-        async for line in await self._maker.create(
-            tag, files=files, template=template, quantize=self._quantize, stream=True
-        ):
+        async for line in await self._maker.create(tag, **what, stream=True):
             last = line.status or ""
         if last != "success":
             raise Unavailable(

@@ -197,7 +197,9 @@ class Pipeline:
 
         async def made() -> str:
             known = await parts.backend.digest(tag)  # made before a crash: tags never change
-            return known or await parts.backend.create(tag, directory.merged, base.template)
+            return known or await parts.backend.create(
+                tag, directory.merged, base.template, base.tag
+            )
 
         digest = await patiently(made, parts.settings.peer_wait_seconds)
         run = replace(run, model_digest=digest).moved_to(TrainingState.EVALUATING)

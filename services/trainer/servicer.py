@@ -146,6 +146,12 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         parameters = base.hyperparameters.replaced_by(
             given_hyperparameters(request.hyperparameters)
         )
+        if self._parts.settings.export == "adapter" and not base.tag:
+            raise FailedPrecondition(
+                f"base {base.name} has no tag in the catalogue to put an adapter onto; give it "
+                "one, or set BATOS_TRAINER_EXPORT=merged",
+                reason="BASE_WITHOUT_TAG",
+            )
         if request.dataset:
             await self._check_dataset(request.dataset, persona.name)
         run = TrainingRun(

@@ -32,6 +32,10 @@ class TrainerSettings(
     data_dir: Path = Field(DATA_ROOT / "trainer", description="directory of runs and datasets")
     bases: Path = Field(_BASES, description="catalogue of the bases that fine-tunes start from")
     engine: Literal["trl", "unsloth"] = Field("trl", description="engine of runs that name none")
+    export: Literal["merged", "adapter"] = Field(
+        "merged",
+        description="what is made of a run: a whole model, or an adapter onto the base's tag",
+    )
     quantize: str = Field("q8_0", description="quantisation of created models, as Ollama names it")
     keep_models: int = Field(
         3, ge=1, le=1000, description="models of a persona's successful runs that are kept"

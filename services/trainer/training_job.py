@@ -19,7 +19,8 @@ class TrainingJob:
 
     `train_file` is JSONL of {"prompt": [message...], "completion": [message]}; `rehearsal_file`,
     which may be gzipped, holds such rows or {"messages": [message...]}. Everything is written
-    below `directory`. `probe` is the chat that template parity is measured with.
+    below `directory`. `probe` is the chat that template parity is measured with; `export` is
+    "merged" for a whole model, or "adapter".
     """
 
     base: str
@@ -29,6 +30,7 @@ class TrainingJob:
     directory: str
     hyperparameters: Hyperparameters
     probe: tuple[Message, ...]
+    export: str = "merged"
 
     @property
     def checkpoints(self) -> Path:
@@ -37,7 +39,7 @@ class TrainingJob:
 
     @property
     def merged(self) -> Path:
-        """The merged model; there only once it is whole."""
+        """The exported model or adapter; there only once it is whole."""
         return Path(self.directory) / "merged"
 
     @property

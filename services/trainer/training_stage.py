@@ -56,6 +56,7 @@ class TrainingStage:
             directory=str(self._parts.directory(run.id).path),
             hyperparameters=run.hyperparameters,
             probe=probe(persona.system_prompt),
+            export=self._parts.settings.export,
         )
 
     async def _seen(self, run: TrainingRun, report: Progress | Phase) -> TrainingRun:

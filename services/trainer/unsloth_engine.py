@@ -14,7 +14,7 @@ from trl import SFTTrainer
 
 from services.trainer.engine import Engine, EngineError, Reporter
 from services.trainer.fine_tune import LINEAR_LAYERS, ProgressCallback, half, recipe, train
-from services.trainer.model_export import scale, written
+from services.trainer.model_export import export_adapter, scale, written
 from services.trainer.training_job import TrainingJob
 from services.trainer.training_set import training_set
 
@@ -79,6 +79,9 @@ def _load(job: TrainingJob) -> tuple[Any, Any]:
 
 def _export(adapted: Any, tokenizer: Any, job: TrainingJob) -> None:
     """Unsloth merges from the 16-bit base, not from the 4-bit one that was trained on."""
+    if job.export == "adapter":
+        export_adapter(adapted, tokenizer, job)
+        return
     scale(adapted, job.hyperparameters.merge_scale)
     with written(tokenizer, job) as partial:
         adapted.save_pretrained_merged(str(partial), tokenizer, save_method="merged_16bit")

@@ -41,7 +41,7 @@ def make_tiny_base(root: Path) -> Path:
     (root / "weights").mkdir()
     export_gguf(root / "base", root / "weights" / "starter.gguf")
     (root / "bases.toml").write_text(
-        '[bases.starter]\ndirectory = "base"\n[bases.starter.hyperparameters]\n'
+        '[bases.starter]\ndirectory = "base"\ntag = "starter"\n[bases.starter.hyperparameters]\n'
         "max_steps = 60\nlearning_rate = 0.02\nlora_rank = 8\nlora_alpha = 16\nbatch_size = 8\n"
         "max_length = 400\nwarmup_steps = 2\ncheckpoint_steps = 5\n"
     )

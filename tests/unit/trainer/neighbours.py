@@ -57,7 +57,9 @@ class ScriptedBackend:
         self.at_once = 0
         self.most_at_once = 0
 
-    async def create(self, tag: str, directory: Path, template: str | None) -> str:
+    async def create(
+        self, tag: str, directory: Path, template: str | None, base_tag: str | None
+    ) -> str:
         raise FailedPrecondition("this backend makes nothing")
 
     async def digest(self, tag: str) -> str | None:
