@@ -16,7 +16,7 @@ from batos.trainer.v1 import trainer_pb2
 
 from shared.rpc_status import from_rpc_error
 from tests.integration.trainer.conftest import SOMAS, Neighbourhood, figures_of, request_id
-from tests.integration.trainer.worker_processes import is_gone, worker_of, workers
+from tests.integration.trainer.worker_processes import is_gone, worker_of, workers_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
@@ -27,7 +27,7 @@ async def assert_incumbent_stays(neighbourhood: Neighbourhood) -> None:
     persona = await neighbourhood.persona()
     assert persona.serving_state == supervisor_pb2.SERVING_STATE_SERVING
     assert persona.persona.model.tag == "starter"
-    assert not workers()
+    assert not workers_of(neighbourhood.stack.processes["trainer"].pid)
 
 
 async def test_what_can_never_work_is_refused_at_once(neighbourhood: Neighbourhood) -> None:

@@ -15,12 +15,15 @@ def workers() -> list[int]:
     ]
 
 
+def workers_of(trainer_pid: int | None) -> list[int]:
+    """Those that a Trainer has started; other tests may have some of their own."""
+    return [pid for pid in workers() if _is_child(pid, trainer_pid)]
+
+
 def worker_of(trainer_pid: int | None) -> int:
-    """The worker that a Trainer has started."""
-    for pid in workers():
-        if f"PPid:\t{trainer_pid}\n" in Path(f"/proc/{pid}/status").read_text():
-            return pid
-    raise AssertionError(f"process {trainer_pid} has no worker")
+    """The one worker that a Trainer has started."""
+    (pid,) = workers_of(trainer_pid)
+    return pid
 
 
 async def is_gone(pid: int) -> bool:
@@ -30,6 +33,13 @@ async def is_gone(pid: int) -> bool:
             return True
         await asyncio.sleep(0.1)
     return False
+
+
+def _is_child(pid: int, parent: int | None) -> bool:
+    try:
+        return f"PPid:\t{parent}\n" in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
 
 
 def _is_worker(entry: Path) -> bool:
