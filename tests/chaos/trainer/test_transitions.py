@@ -1,7 +1,7 @@
 """`kill -9` of everyone who takes part in a run, in every state of it.
 
-Whoever is killed and whenever: the run ends in a typed way, the persona's pointer names a model that
-is there with the digest that it names, the GPU is nobody's, and no worker is left.
+Whoever is killed and whenever: the run ends in a typed way, the persona's pointer names a model
+that is there with the digest that it names, the GPU is nobody's, and no worker is left.
 """
 
 from __future__ import annotations
