@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from batos.supervisor.v1 import supervisor_pb2, supervisor_pb2_grpc
 
 from services.supervisor import codex
+from services.supervisor.codex_watch import CodexWatch
 from services.supervisor.conversation import Conversation, Limits
 from services.supervisor.gpu_arbiter import GpuArbiter
 from services.supervisor.gpu_memory import GpuMemory
@@ -52,6 +53,8 @@ async def open_adapters(settings: SupervisorSettings, stack: AsyncExitStack) -> 
     stack.push_async_callback(journal.close)
     personas = SqlitePersonas(journal, personas_file)
     await personas.enrol()
+    watching = asyncio.create_task(CodexWatch(settings.codex, personas).run())
+    stack.push_async_callback(_stop, watching)
     channel = open_channel(settings.memory_address, settings.tls_dir)
     stack.push_async_callback(channel.close)
     model = OllamaModel(

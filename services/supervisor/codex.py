@@ -105,7 +105,7 @@ def _shown(value: Any) -> str:
 
 def _line(text: str, field: Sequence[str]) -> int:
     """The line of a field, else that of its table; 0 where neither is written out."""
-    table, key = ".".join(field[:2]), ".".join(field[2:])
+    table, key = ".".join(field[:2]), "".join(field[2:3])
     found, inside = 0, False
     for number, line in enumerate(text.splitlines(), start=1):
         if header := re.match(r"\s*\[\s*([^\]]+?)\s*\]", line):

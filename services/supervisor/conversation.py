@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from services.supervisor import prompt
 from services.supervisor.model import ModelBackend
@@ -67,6 +67,9 @@ class Somas(Protocol):
     async def keep(self, question: Question, soma: Soma, turn: Turn) -> Finished:
         """Makes a turn durable and gives it its number; begins the Soma where it is new."""
 
+    async def close(self, soma_id: str, receipt: Callable[[Any, Soma], None]) -> Soma:
+        """Ends a Soma, with its receipt in the same transaction; NotFound."""
+
 
 class Personas(Protocol):
     """Where personas are kept."""
@@ -125,6 +128,11 @@ class Conversation:
         finally:
             turn.cancel()
             await asyncio.wait({turn})
+
+    async def close(self, soma_id: str, receipt: Callable[[Any, Soma], None]) -> Soma:
+        """Ends a Soma once the turn that it is in is over; NotFound."""
+        async with self._turns.hold(soma_id):
+            return await self._somas.close(soma_id, receipt)
 
     async def _run(self, question: Question, tell: Callable[[Happening], None]) -> None:
         if self._running >= self._limits.turns_at_once:
@@ -207,6 +215,10 @@ class Conversation:
     async def _soma(self, question: Question, soma_id: str) -> Soma:
         if question.soma_id:
             soma = await self._somas.get(soma_id)
+            if soma.closed_at:
+                raise FailedPrecondition(
+                    f"{soma.name} is closed; begin another one", reason="SOMA_CLOSED"
+                )
             if question.persona not in ("", soma.persona):
                 raise InvalidArgument.of_field("persona", f"{soma.name} is {soma.persona}'s")
             return soma

@@ -22,6 +22,9 @@ class EventKind(IntEnum):
     MODEL_TUNED = 7
     SWAP_REFUSED = 8
     ROLLED_BACK = 9
+    SOMA_CLOSED = 10
+    CODEX_CHANGED = 11
+    CODEX_REFUSED = 12
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,15 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Closing:
+    """The end of a Soma (a resource name), which is to be summed up."""
+
+    request_id: str
+    namespace: str
+    soma: str
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """A hit. `turn` is 0 where the record is no turn of a Soma."""
 
@@ -44,7 +53,7 @@ class Found:
 
 
 class Memory(Protocol):
-    """Keeps episodes and finds them. Both methods raise `BatosError`s and end in bounded time."""
+    """Keeps episodes and finds them. All methods raise `BatosError`s and end in bounded time."""
 
     async def search(
         self, namespace: str, query: str, limit: int, excluded_soma: str, seconds: float
@@ -53,6 +62,9 @@ class Memory(Protocol):
 
     async def remember(self, batch: Batch) -> None:
         """Returns once the episodes would survive a crash of Memory."""
+
+    async def consolidate(self, closing: Closing) -> None:
+        """Sums a Soma up; NotFound where Memory has none of its episodes."""
 
 
 def namespace_of(persona: str) -> str:

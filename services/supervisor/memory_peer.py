@@ -7,12 +7,13 @@ import grpc
 from batos.memory.v1 import memory_pb2, memory_pb2_grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.supervisor.memory import Batch, Episode, Found
+from services.supervisor.memory import Batch, Closing, Episode, Found
 from services.supervisor.soma import Recollection
 from shared.errors import Unavailable
 from shared.rpc_status import from_rpc_error
 
 _REMEMBER_SECONDS = 10.0
+_CONSOLIDATE_SECONDS = 30.0
 _TURN = "turn"
 _CORRECTION = "correction"
 
@@ -48,6 +49,16 @@ class MemoryPeer:
         except grpc.RpcError as error:
             raise from_rpc_error(error) from error
         raise Unavailable("Memory ended the stream without acknowledging the batch")
+
+    async def consolidate(self, closing: Closing) -> None:
+        """Has Memory make the summary: no model is asked for it."""
+        request = memory_pb2.ConsolidateRequest(
+            request_id=closing.request_id, namespace=closing.namespace, soma=closing.soma
+        )
+        try:
+            await self._stub.Consolidate(request, timeout=_CONSOLIDATE_SECONDS)
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from error
 
 
 async def _requests(batch: Batch) -> AsyncIterator[memory_pb2.CreateEpisodesRequest]:

@@ -35,6 +35,7 @@ def soma_message(soma: Soma) -> pb.Soma:
         persona=soma.persona,
         created_at=_timestamp(soma.created_at),
         turns=[turn_message(turn) for turn in soma.turns],
+        closed_at=_timestamp(soma.closed_at) if soma.closed_at else None,
     )
 
 

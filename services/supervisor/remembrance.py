@@ -8,9 +8,9 @@ from typing import Protocol
 
 import structlog
 
-from services.supervisor.memory import USER, Batch, Episode, Memory, namespace_of
+from services.supervisor.memory import USER, Batch, Closing, Episode, Memory, namespace_of
 from services.supervisor.soma import TEXT_LIMIT_BYTES, Soma, Turn
-from shared.errors import BatosError, FailedPrecondition, InvalidArgument
+from shared.errors import BatosError, FailedPrecondition, InvalidArgument, NotFound
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -20,10 +20,10 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A batch that waits for delivery; lower ids were said earlier."""
+    """What waits for delivery; lower ids were said earlier."""
 
     id: int
-    batch: Batch
+    content: Batch | Closing
 
 
 class Outbox(Protocol):
@@ -93,10 +93,14 @@ class Remembrance:
         return True
 
     async def _deliver(self, parcel: Parcel) -> None:
+        content = parcel.content
         try:
-            await self._memory.remember(parcel.batch)
-        except (InvalidArgument, FailedPrecondition) as error:
-            _log.error("Memory refused a turn", parcel=parcel.id, error=error.message)
+            if isinstance(content, Closing):
+                await self._memory.consolidate(content)
+            else:
+                await self._memory.remember(content)
+        except (InvalidArgument, FailedPrecondition, NotFound) as error:
+            _log.error("Memory refused a parcel", parcel=parcel.id, error=error.message)
             await self._outbox.refused(parcel, error.message)
         else:
             await self._outbox.delivered(parcel)
@@ -118,6 +122,11 @@ def corrected(soma: Soma, turn: Turn) -> Batch:
         soma.name, turn.number, soma.persona, turn.correction, turn.created_at, correction=True
     )
     return _batch(soma, episode)
+
+
+def closed(soma: Soma) -> Closing:
+    """The end of a Soma, as Memory is to sum it up."""
+    return Closing(str(uuid.uuid4()), namespace_of(soma.persona), soma.name)
 
 
 def fitting(text: str) -> str:

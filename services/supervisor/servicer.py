@@ -39,6 +39,7 @@ A = TypeVar(
     "A",
     pb.RateSomaResponse,
     pb.CorrectSomaResponse,
+    pb.CloseSomaResponse,
     pb.ReportModelSwapResponse,
     pb.RollBackPersonaResponse,
 )
@@ -99,6 +100,18 @@ class SupervisorServicer(supervisor_pb2_grpc.SupervisorServiceServicer):
             pb.CorrectSomaResponse,
             lambda receipt: self._domain.somas.grade(grade, receipt),
             lambda turn: pb.CorrectSomaResponse(turn=turn_message(turn)),
+        )
+
+    async def CloseSoma(
+        self, request: pb.CloseSomaRequest, context: Context
+    ) -> pb.CloseSomaResponse:
+        """Ends a Soma."""
+        soma_id = _soma_id(request.soma)
+        return await self._once(
+            request,
+            pb.CloseSomaResponse,
+            lambda receipt: self._domain.conversation.close(soma_id, receipt),
+            lambda soma: pb.CloseSomaResponse(soma=soma_message(soma)),
         )
 
     async def GetSoma(self, request: pb.GetSomaRequest, context: Context) -> pb.GetSomaResponse:

@@ -55,12 +55,16 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Soma:
-    """One conversation of a persona; `turns` is empty in lists."""
+    """One conversation of a persona; `turns` is empty in lists.
+
+    `closed_at` is None while it goes on.
+    """
 
     id: str
     persona: str
     created_at: datetime
     turns: tuple[Turn, ...] = ()
+    closed_at: datetime | None = None
 
     @property
     def name(self) -> str:

@@ -29,7 +29,8 @@ CREATE TABLE somas (
     ordinal INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     persona TEXT NOT NULL,
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    closed_at INTEGER
 ) STRICT;
 CREATE TABLE turns (
     soma_id TEXT NOT NULL REFERENCES somas (id),
@@ -56,6 +57,7 @@ CREATE TABLE outbox (
     request_id TEXT NOT NULL,
     namespace TEXT NOT NULL,
     episodes TEXT NOT NULL,
+    closed_soma TEXT,  -- the Soma to sum up, in the place of episodes
     refusal TEXT
 ) STRICT;
 CREATE TABLE gpu_lease (

@@ -5,7 +5,7 @@ import json
 import sqlite3
 from dataclasses import asdict
 
-from services.supervisor.memory import Batch, Episode
+from services.supervisor.memory import Batch, Closing, Episode
 from services.supervisor.remembrance import Parcel
 from services.supervisor.sqlite_journal import Journal, micros, moment
 
@@ -17,6 +17,14 @@ def add(connection: sqlite3.Connection, batch: Batch) -> None:
             "INSERT INTO outbox (request_id, namespace, episodes) VALUES (?, ?, ?)",
             (batch.request_id, batch.namespace, _written(batch)),
         )
+
+
+def add_closing(connection: sqlite3.Connection, closing: Closing) -> None:
+    """Puts the end of a Soma last: Memory has all of its episodes before it."""
+    connection.execute(
+        "INSERT INTO outbox (request_id, namespace, episodes, closed_soma) VALUES (?, ?, '[]', ?)",
+        (closing.request_id, closing.namespace, closing.soma),
+    )
 
 
 class SqliteOutbox:
@@ -32,7 +40,7 @@ class SqliteOutbox:
                 "SELECT * FROM outbox WHERE refusal IS NULL ORDER BY id LIMIT 1"
             ).fetchone()
         )
-        return Parcel(row["id"], _batch(row)) if row else None
+        return Parcel(row["id"], _content(row)) if row else None
 
     async def delivered(self, parcel: Parcel) -> None:
         """Drops a parcel."""
@@ -58,7 +66,9 @@ def _written(batch: Batch) -> str:
     )
 
 
-def _batch(row: sqlite3.Row) -> Batch:
+def _content(row: sqlite3.Row) -> Batch | Closing:
+    if row["closed_soma"] is not None:
+        return Closing(row["request_id"], row["namespace"], row["closed_soma"])
     episodes = tuple(
         Episode(**(fields | {"created_at": moment(fields["created_at"])}))
         for fields in json.loads(row["episodes"])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from services.supervisor import sqlite_events
 from services.supervisor.codex import Codex
-from services.supervisor.events import Happening
+from services.supervisor.events import EventKind, Happening
 from services.supervisor.persona import ModelPointer, Persona
 from services.supervisor.sqlite_journal import Journal
 from shared.errors import Aborted, NotFound
@@ -32,6 +32,25 @@ class SqlitePersonas:
                 rows,
             )
         )
+
+    async def adopt(self, codex: Codex) -> None:
+        """Takes another Codex from now on. Personas that it lacks keep their Somas and pointers."""
+        former, self._codex = self._codex, codex
+        try:
+            await self.enrol()
+        except BaseException:
+            self._codex = former
+            raise
+        names = ", ".join(codex.personas)
+        happening = Happening(
+            EventKind.CODEX_CHANGED, message=f"The Codex was taken anew: {names}."
+        )
+        await self._journal.write(lambda c: sqlite_events.append(c, happening))
+
+    async def note_refusal(self, why: str) -> None:
+        """Tells that a changed Codex was not taken."""
+        happening = Happening(EventKind.CODEX_REFUSED, message=why)
+        await self._journal.write(lambda c: sqlite_events.append(c, happening))
 
     async def get(self, name: str) -> Persona:
         """One persona; the toolsmith for "". NotFound where the Codex has no such persona."""

@@ -1,8 +1,9 @@
 """Somas and their turns in SQLite."""
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from services.supervisor import remembrance, sqlite_events, sqlite_outbox
 from services.supervisor.conversation import Finished, Question
@@ -80,6 +81,28 @@ class SqliteSomas:
 
         return await self._journal.write(change)
 
+    async def close(
+        self, soma_id: str, receipt: Callable[[sqlite3.Connection, Soma], None]
+    ) -> Soma:
+        """Ends a Soma, and has Memory sum it up; one that has ended stays as it is. NotFound."""
+
+        def change(connection: sqlite3.Connection) -> Soma:
+            soma = _find(connection, soma_id)
+            if soma.closed_at is None:
+                soma = replace(soma, closed_at=datetime.now(UTC))
+                connection.execute(
+                    "UPDATE somas SET closed_at = ? WHERE id = ?",
+                    (micros(soma.closed_at), soma.id),
+                )
+                sqlite_outbox.add_closing(connection, remembrance.closed(soma))
+                message = f"{soma.name} was closed."
+                happening = Happening(EventKind.SOMA_CLOSED, soma.persona, soma.name, message)
+                sqlite_events.append(connection, happening)
+            receipt(connection, soma)
+            return soma
+
+        return await self._journal.write(change)
+
     async def disowned(self, turns: Collection[TurnKey]) -> Collection[TurnKey]:
         """Those of the turns that were rated bad or corrected."""
 
@@ -149,7 +172,8 @@ def _insert(connection: sqlite3.Connection, question: Question, soma: Soma, turn
 
 
 def _bare_soma(row: sqlite3.Row) -> Soma:
-    return Soma(row["id"], row["persona"], moment(row["created_at"]))
+    closed_at = moment(row["closed_at"]) if row["closed_at"] is not None else None
+    return Soma(row["id"], row["persona"], moment(row["created_at"]), closed_at=closed_at)
 
 
 def _turn_of(soma: Soma, number: int) -> Turn:

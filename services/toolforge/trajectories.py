@@ -41,8 +41,8 @@ class Trajectory:
 
     @property
     def digest(self) -> bytes:
-        """Equal for the same code that answers the same prompt."""
-        parts = [*(message.content for message in self.prompt), self.code]
+        """Equal for the same code with the same verdict that answers the same prompt."""
+        parts = [str(self.passed), *(message.content for message in self.prompt), self.code]
         text = "\0".join(parts)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 

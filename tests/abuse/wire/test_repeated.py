@@ -78,6 +78,11 @@ class Ready:
         request.soma = await self._soma()
         return request
 
+    async def _CloseSoma(self):
+        request = VALID["supervisor"]["CloseSoma"]()
+        request.soma = await self._soma()
+        return request
+
     async def _BuildDataset(self):
         # The toolsmith has a golden example: the tool that was registered.
         return trainer.BuildDatasetRequest(request_id=fresh(), persona="BRICK")

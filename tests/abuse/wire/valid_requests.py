@@ -217,6 +217,7 @@ SUPERVISOR: Mapping[str, Callable[[], Message]] = {
     "CorrectSoma": lambda: supervisor.CorrectSomaRequest(
         request_id=fresh(), soma=_named("somas"), turn_number=1, text="Better."
     ),
+    "CloseSoma": lambda: supervisor.CloseSomaRequest(request_id=fresh(), soma=_named("somas")),
     "GetSoma": lambda: supervisor.GetSomaRequest(name=_named("somas"), page_size=5, page_token="1"),
     "ListSomas": lambda: supervisor.ListSomasRequest(persona="ROBIN", page_size=5),
     "ListPersonas": lambda: supervisor.ListPersonasRequest(page_size=5, page_token="A"),

@@ -119,6 +119,18 @@ async def test_a_correction(supervisor, stub):
     await killed_everywhere(supervisor, "CorrectSoma", make, stub.CorrectSoma, check, points=2)
 
 
+async def test_closing_a_soma(supervisor, stub):
+    async def make():
+        return pb.CloseSomaRequest(request_id=fresh(), soma=(await turn(stub)).soma)
+
+    async def check(request, answer):
+        soma = (await stub.GetSoma(pb.GetSomaRequest(name=request.soma))).soma
+        assert soma.closed_at == answer.soma.closed_at
+        assert (await events(stub))[pb.EVENT_KIND_SOMA_CLOSED, request.soma] == 1
+
+    await killed_everywhere(supervisor, "CloseSoma", make, stub.CloseSoma, check, points=2)
+
+
 async def test_claiming_the_gpu(supervisor, stub):
     tokens: list[int] = []
 

@@ -61,7 +61,7 @@ async def test_a_request_id_is_for_one_request(somas):
 
 async def test_a_turn_puts_both_its_sides_into_the_outbox(somas, journal):
     await somas.keep(question(), soma(), turn("My boat is green.", "Noted."))
-    batch = (await SqliteOutbox(journal).first()).batch
+    batch = (await SqliteOutbox(journal).first()).content
     assert batch.namespace == "personas/ROBIN"
     assert batch.episodes[0] == Episode("somas/s1", 1, "user", "My boat is green.", START)
     assert (batch.episodes[1].speaker, batch.episodes[1].text) == ("ROBIN", "Noted.")
@@ -73,10 +73,10 @@ async def test_an_empty_answer_is_no_episode_and_a_long_one_is_cut(somas, journa
     await somas.keep(question(), soma(), turn("Hm.", "é" * 40_000))
     outbox = SqliteOutbox(journal)
     first = await outbox.first()
-    assert [e.text for e in first.batch.episodes] == ["Hm."]
+    assert [e.text for e in first.content.episodes] == ["Hm."]
     await outbox.delivered(first)
     second = await outbox.first()
-    assert second.batch.episodes[1].text == "é" * (16 * 1024)
+    assert second.content.episodes[1].text == "é" * (16 * 1024)
 
 
 async def test_a_refused_parcel_lets_the_next_one_pass(somas, journal):
@@ -84,7 +84,7 @@ async def test_a_refused_parcel_lets_the_next_one_pass(somas, journal):
     await somas.keep(question(), soma(), turn("Two."))
     outbox = SqliteOutbox(journal)
     await outbox.refused(await outbox.first(), "too odd")
-    assert (await outbox.first()).batch.episodes[0].text == "Two."
+    assert (await outbox.first()).content.episodes[0].text == "Two."
 
 
 async def test_grades_change_a_turn_and_tell_of_it(somas, journal):
@@ -106,7 +106,7 @@ async def test_a_correction_is_remembered_once(somas, journal):
     for _ in range(2):
         await somas.grade(Grade.corrected("s1", 1, "Good day."), no_receipt)
     parcel = await outbox.first()
-    assert parcel.batch.episodes == (
+    assert parcel.content.episodes == (
         Episode("somas/s1", 1, "ROBIN", "Good day.", START, correction=True),
     )
     await outbox.delivered(parcel)

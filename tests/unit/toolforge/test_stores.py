@@ -9,12 +9,15 @@ import pytest
 
 from services.toolforge import sqlite_forge_rows, sqlite_tool_rows
 from services.toolforge.bell import Bell
+from services.toolforge.evidence import Evidence, EvidenceKind
 from services.toolforge.forge import Attempt, Forge, Kind, State, Verdict
+from services.toolforge.lifecycle import ToolEventKind
 from services.toolforge.sqlite_forges import SqliteForges
+from services.toolforge.sqlite_lifecycle import SqliteLifecycle
 from services.toolforge.sqlite_registry import SqliteRegistry
 from services.toolforge.sqlite_trajectories import SqliteTrajectories
-from services.toolforge.tool import Lineage, Tool, make_tool
-from shared.errors import NotFound
+from services.toolforge.tool import Lineage, Tool, ToolState, make_tool
+from shared.errors import Aborted, NotFound
 from shared.naming import new_id
 from shared.sqlite import Database
 from tests.unit.toolforge.specs import GOOD_ADD, spec
@@ -182,3 +185,48 @@ async def test_trajectories_are_exported_oldest_first_and_whole(
     assert graded[-1].code == "def add(): ..."
     assert [message.role for message in graded[0].prompt] == ["user"]
     assert len({t.family for t in exported}) == 1
+
+
+async def test_the_same_code_for_the_same_prompt_is_exported_once(
+    database: Database, registry: SqliteRegistry
+) -> None:
+    first, other, again = tool(), tool(GOOD_ADD.replace("a + b", "b + a")), tool()
+    for version in (first, other, again):
+        await registry.register(version, [], nothing)
+    exported = [t async for t in SqliteTrajectories(database).export(include_failed=True)]
+    assert [t.code for t in exported] == [GOOD_ADD.strip(), other.source.strip()]
+
+
+async def test_what_is_in_quarantine_has_not_passed(
+    database: Database, forges: SqliteForges, registry: SqliteRegistry
+) -> None:
+    forge_id = await kept_forge(forges)
+    made = forged_tool(forge_id)
+    await forges.succeed(forge_id, PASSED, made, [], [])
+    lifecycle = SqliteLifecycle(database, Bell())
+    await lifecycle.note_use(made, "KeyError: 'x'", 2, nothing)
+    assert (await registry.get("add")).state is ToolState.ACTIVE
+    await lifecycle.note_use(made, "KeyError: 'x'", 2, nothing)
+    assert (await registry.get("add")).state is ToolState.QUARANTINED
+    trajectories = SqliteTrajectories(database)
+    assert [t async for t in trajectories.export(include_failed=False)] == []
+    (graded,) = [t async for t in trajectories.export(include_failed=True)]
+    assert (graded.source_name, graded.passed) == (f"forges/{forge_id}", False)
+    assert [draft.verdict for draft in graded.drafts] == [Verdict.PASSED]
+    events = await lifecycle.events(0, 10)
+    assert [event.kind for event in events] == [
+        ToolEventKind.REGISTERED,
+        ToolEventKind.QUARANTINED,
+    ]
+
+
+async def test_reinstating_what_has_changed_meanwhile_is_refused(
+    database: Database, registry: SqliteRegistry
+) -> None:
+    first, second = tool(), tool(GOOD_ADD.replace("a + b", "b + a"))
+    await registry.register(first, [], nothing)
+    await registry.register(second, [], nothing)
+    evidence = Evidence(EvidenceKind.RETRIAL, "box", 1.0, 2, 2)
+    with pytest.raises(Aborted):
+        await SqliteLifecycle(database, Bell()).reinstate(first, evidence, lambda c, t: None)
+    assert await registry.evidence(first) == []

@@ -103,6 +103,12 @@ class _EventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventKind.V
     """A swap was refused."""
     EVENT_KIND_ROLLED_BACK: _EventKind.ValueType  # 9
     """A pointer was moved back."""
+    EVENT_KIND_SOMA_CLOSED: _EventKind.ValueType  # 10
+    """A Soma was closed."""
+    EVENT_KIND_CODEX_CHANGED: _EventKind.ValueType  # 11
+    """The Codex was taken anew, as its file had changed."""
+    EVENT_KIND_CODEX_REFUSED: _EventKind.ValueType  # 12
+    """The Codex's file had changed and was refused; the message names the line."""
 
 class EventKind(_EventKind, metaclass=_EventKindEnumTypeWrapper):
     """What happened."""
@@ -127,6 +133,12 @@ EVENT_KIND_SWAP_REFUSED: EventKind.ValueType  # 8
 """A swap was refused."""
 EVENT_KIND_ROLLED_BACK: EventKind.ValueType  # 9
 """A pointer was moved back."""
+EVENT_KIND_SOMA_CLOSED: EventKind.ValueType  # 10
+"""A Soma was closed."""
+EVENT_KIND_CODEX_CHANGED: EventKind.ValueType  # 11
+"""The Codex was taken anew, as its file had changed."""
+EVENT_KIND_CODEX_REFUSED: EventKind.ValueType  # 12
+"""The Codex's file had changed and was refused; the message names the line."""
 Global___EventKind: _TypeAlias = EventKind  # noqa: Y015
 
 @_typing.final
@@ -361,6 +373,7 @@ class Soma(_message.Message):
     PERSONA_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     TURNS_FIELD_NUMBER: _builtins.int
+    CLOSED_AT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"somas/{id}"."""
     persona: _builtins.str
@@ -373,6 +386,10 @@ class Soma(_message.Message):
     def turns(self) -> _containers.RepeatedCompositeFieldContainer[Global___Turn]:
         """In order; left out in lists, a page of them in GetSoma."""
 
+    @_builtins.property
+    def closed_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was closed; absent while it goes on."""
+
     def __init__(
         self,
         *,
@@ -380,14 +397,65 @@ class Soma(_message.Message):
         persona: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         turns: _abc.Iterable[Global___Turn] | None = ...,
+        closed_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at", "created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "name", b"name", "persona", b"persona", "turns", b"turns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at", "created_at", b"created_at", "name", b"name", "persona", b"persona", "turns", b"turns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Soma: _TypeAlias = Soma  # noqa: Y015
+
+@_typing.final
+class CloseSomaRequest(_message.Message):
+    """Ends a Soma."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SOMA_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """UUID chosen by the caller; repeating it returns the first answer."""
+    soma: _builtins.str
+    """"somas/{id}"."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        soma: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "soma", b"soma"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloseSomaRequest: _TypeAlias = CloseSomaRequest  # noqa: Y015
+
+@_typing.final
+class CloseSomaResponse(_message.Message):
+    """The Soma after it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOMA_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def soma(self) -> Global___Soma:
+        """Closed, without its turns; as it was where it was closed before."""
+
+    def __init__(
+        self,
+        *,
+        soma: Global___Soma | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["soma", b"soma"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["soma", b"soma"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloseSomaResponse: _TypeAlias = CloseSomaResponse  # noqa: Y015
 
 @_typing.final
 class ConverseRequest(_message.Message):

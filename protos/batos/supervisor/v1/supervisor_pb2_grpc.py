@@ -50,6 +50,11 @@ class SupervisorServiceStub:
                 request_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.CorrectSomaRequest.SerializeToString,
                 response_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.CorrectSomaResponse.FromString,
                 _registered_method=True)
+        self.CloseSoma = channel.unary_unary(
+                '/batos.supervisor.v1.SupervisorService/CloseSoma',
+                request_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.CloseSomaRequest.SerializeToString,
+                response_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.CloseSomaResponse.FromString,
+                _registered_method=True)
         self.GetSoma = channel.unary_unary(
                 '/batos.supervisor.v1.SupervisorService/GetSoma',
                 request_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.GetSomaRequest.SerializeToString,
@@ -123,6 +128,13 @@ class SupervisorServiceServicer:
 
     def CorrectSoma(self, request, context):
         """Says what a turn should have answered; the correction becomes a golden example.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CloseSoma(self, request, context):
+        """Ends a Soma: no turn follows, and Memory sums it up.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -216,6 +228,11 @@ def add_SupervisorServiceServicer_to_server(servicer, server):
                     servicer.CorrectSoma,
                     request_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.CorrectSomaRequest.FromString,
                     response_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.CorrectSomaResponse.SerializeToString,
+            ),
+            'CloseSoma': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloseSoma,
+                    request_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.CloseSomaRequest.FromString,
+                    response_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.CloseSomaResponse.SerializeToString,
             ),
             'GetSoma': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSoma,
@@ -350,6 +367,33 @@ class SupervisorService:
             '/batos.supervisor.v1.SupervisorService/CorrectSoma',
             batos_dot_supervisor_dot_v1_dot_supervisor__pb2.CorrectSomaRequest.SerializeToString,
             batos_dot_supervisor_dot_v1_dot_supervisor__pb2.CorrectSomaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CloseSoma(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batos.supervisor.v1.SupervisorService/CloseSoma',
+            batos_dot_supervisor_dot_v1_dot_supervisor__pb2.CloseSomaRequest.SerializeToString,
+            batos_dot_supervisor_dot_v1_dot_supervisor__pb2.CloseSomaResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,8 @@ class SupervisorServiceStub:
     """Says how good a turn was; a good one becomes a golden example."""
     CorrectSoma: _grpc.UnaryUnaryMultiCallable[_supervisor_pb2.CorrectSomaRequest, _supervisor_pb2.CorrectSomaResponse]
     """Says what a turn should have answered; the correction becomes a golden example."""
+    CloseSoma: _grpc.UnaryUnaryMultiCallable[_supervisor_pb2.CloseSomaRequest, _supervisor_pb2.CloseSomaResponse]
+    """Ends a Soma: no turn follows, and Memory sums it up."""
     GetSoma: _grpc.UnaryUnaryMultiCallable[_supervisor_pb2.GetSomaRequest, _supervisor_pb2.GetSomaResponse]
     """One Soma with its turns, page by page."""
     ListSomas: _grpc.UnaryUnaryMultiCallable[_supervisor_pb2.ListSomasRequest, _supervisor_pb2.ListSomasResponse]
@@ -77,6 +79,8 @@ class SupervisorServiceAsyncStub(SupervisorServiceStub):
     """Says how good a turn was; a good one becomes a golden example."""
     CorrectSoma: _aio.UnaryUnaryMultiCallable[_supervisor_pb2.CorrectSomaRequest, _supervisor_pb2.CorrectSomaResponse]  # type: ignore[assignment]
     """Says what a turn should have answered; the correction becomes a golden example."""
+    CloseSoma: _aio.UnaryUnaryMultiCallable[_supervisor_pb2.CloseSomaRequest, _supervisor_pb2.CloseSomaResponse]  # type: ignore[assignment]
+    """Ends a Soma: no turn follows, and Memory sums it up."""
     GetSoma: _aio.UnaryUnaryMultiCallable[_supervisor_pb2.GetSomaRequest, _supervisor_pb2.GetSomaResponse]  # type: ignore[assignment]
     """One Soma with its turns, page by page."""
     ListSomas: _aio.UnaryUnaryMultiCallable[_supervisor_pb2.ListSomasRequest, _supervisor_pb2.ListSomasResponse]  # type: ignore[assignment]
@@ -128,6 +132,14 @@ class SupervisorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_supervisor_pb2.CorrectSomaResponse, _abc.Awaitable[_supervisor_pb2.CorrectSomaResponse]]:
         """Says what a turn should have answered; the correction becomes a golden example."""
+
+    @_abc_1.abstractmethod
+    def CloseSoma(
+        self,
+        request: _supervisor_pb2.CloseSomaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_supervisor_pb2.CloseSomaResponse, _abc.Awaitable[_supervisor_pb2.CloseSomaResponse]]:
+        """Ends a Soma: no turn follows, and Memory sums it up."""
 
     @_abc_1.abstractmethod
     def GetSoma(
