@@ -89,10 +89,10 @@ class SqliteSomas:
         def change(connection: sqlite3.Connection) -> Soma:
             soma = _find(connection, soma_id)
             if soma.closed_at is None:
-                soma = replace(soma, closed_at=datetime.now(UTC))
+                now = datetime.now(UTC)
+                soma = replace(soma, closed_at=now)
                 connection.execute(
-                    "UPDATE somas SET closed_at = ? WHERE id = ?",
-                    (micros(soma.closed_at), soma.id),
+                    "UPDATE somas SET closed_at = ? WHERE id = ?", (micros(now), soma.id)
                 )
                 sqlite_outbox.add_closing(connection, remembrance.closed(soma))
                 message = f"{soma.name} was closed."
