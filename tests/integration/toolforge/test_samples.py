@@ -49,9 +49,9 @@ async def test_the_best_of_several_samples_is_kept_and_the_others_beside_it(
 
 
 async def test_samples_that_cannot_be_had_do_not_spoil_the_others(shop: Workshop) -> None:
-    good = peer.says(ADD.replace("add", "survivor"))
+    good = peer.says(ADD.replace("add", "lone_sample"))
     shop.model.script(peer.refuses("404 Not Found", "gone"), good)
-    forge = await forged(shop, spec("survivor"), samples_per_attempt=2)
+    forge = await forged(shop, spec("lone_sample"), samples_per_attempt=2)
     assert forge.state == pb.FORGE_STATE_SUCCEEDED
     assert len(forge.attempts[0].other_samples) == 0
     error = await failure(forged(shop, spec("too_wide"), samples_per_attempt=9))
