@@ -216,6 +216,8 @@ def change(request) -> None:
             return
     if "turn_number" in request.DESCRIPTOR.fields_by_name:
         request.rating = supervisor.RATING_BAD
+    elif "soma" in request.DESCRIPTOR.fields_by_name:
+        request.soma += "x"
     else:
         request.fencing_token += 1
 
