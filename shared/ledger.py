@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
@@ -69,6 +70,17 @@ class Ledger:
                 reason="REQUEST_ID_REUSED",
             )
         return answer_type.FromString(row["answer"])
+
+    async def once(
+        self, request: Message, answer_type: type[M], do: Callable[[], Awaitable[M]]
+    ) -> M:
+        """The first answer to this request: the kept one, else that of `do`, which records it.
+
+        Raises as `replay` does.
+        """
+        async with self.alone(request):
+            first = await self.replay(request, answer_type)
+            return first if first is not None else await do()
 
     async def keep(self, request: Message, answer: Message) -> None:
         """Records the answer of a mutation that changed nothing in this database."""

@@ -181,12 +181,12 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
 
     async def _once(self, request: Message, kind: type[A], answer: Callable[[], Awaitable[A]]) -> A:
         """The first answer to a request, which is made where there is none yet."""
-        async with self._ledger.alone(request):
-            first = await self._ledger.replay(request, kind)
-            if first is not None:
-                return first
+
+        async def do() -> A:
             made = await answer()
             # The rows are durable by now. Should the process die before this, a retry finds them
             # by their ids and hashes and gets the same ids.
             await self._ledger.keep(request, made)
             return made
+
+        return await self._ledger.once(request, kind, do)

@@ -236,11 +236,11 @@ class SupervisorServicer(supervisor_pb2_grpc.SupervisorServiceServicer):
 
         `mutate` gets the receipt that it must write in its own transaction.
         """
-        async with self._domain.ledger.alone(request):
-            first = await self._domain.ledger.replay(request, answer_type)
-            if first is not None:
-                return first
+
+        async def do() -> A:
             return answer(await mutate(lambda c, result: ledger.record(c, request, answer(result))))
+
+        return await self._domain.ledger.once(request, answer_type, do)
 
 
 def _soma_id(name: str) -> str:

@@ -48,7 +48,7 @@ class Tried:
     @property
     def merit(self) -> tuple[bool, int, int, bool]:
         """Meets every example; then agrees with most tests; meets most examples; is code."""
-        passed_count = self.examined.trial.passed_count if self.examined.trial else 0
+        passed_count = self.sample.passed_count
         return self.examined.passed, agreed(self.proposed), passed_count, bool(self.source)
 
 

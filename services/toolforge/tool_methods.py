@@ -9,7 +9,6 @@ from batos.toolforge.v1 import toolforge_pb2 as pb
 from services.toolforge import tool_messages as messages
 from services.toolforge.invocation import Invoker
 from services.toolforge.lifecycle import Lifecycle, Witness
-from services.toolforge.once import once
 from services.toolforge.registration import Registration
 from services.toolforge.registry import Registry
 from services.toolforge.sandbox import Limits
@@ -106,7 +105,7 @@ class ToolMethods:
             )
             return answer
 
-        return await once(self.ledger, request, pb.InvokeToolResponse, do)
+        return await self.ledger.once(request, pb.InvokeToolResponse, do)
 
     async def roll_back(self, request: pb.RollBackToolRequest) -> pb.RollBackToolResponse:
         """Makes an earlier version current."""
@@ -159,4 +158,4 @@ class ToolMethods:
 
             return answer_type(tool=messages.tool_message(await change(keep)))
 
-        return await once(self.ledger, request, answer_type, do)
+        return await self.ledger.once(request, answer_type, do)
