@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from batos.supervisor.v1 import supervisor_pb2, supervisor_pb2_grpc
 
 from services.supervisor import codex
+from services.supervisor.answering import Answering
 from services.supervisor.codex_watch import CodexWatch
 from services.supervisor.conversation import Conversation, Limits
 from services.supervisor.gpu_arbiter import GpuArbiter
@@ -18,6 +19,7 @@ from services.supervisor.recall import Recall
 from services.supervisor.remembrance import Remembrance
 from services.supervisor.servicer import Domain, SupervisorServicer
 from services.supervisor.settings import SupervisorSettings
+from services.supervisor.speech import CallLimits, Speech
 from services.supervisor.sqlite_events import SqliteEvents
 from services.supervisor.sqlite_journal import Journal
 from services.supervisor.sqlite_leases import SqliteLeases
@@ -25,6 +27,8 @@ from services.supervisor.sqlite_outbox import SqliteOutbox
 from services.supervisor.sqlite_personas import SqlitePersonas
 from services.supervisor.sqlite_somas import SqliteSomas
 from services.supervisor.swap import Swapper
+from services.supervisor.toolbox import Toolbox
+from services.supervisor.toolforge_peer import ToolForgePeer
 from services.supervisor.turn_gate import TurnGate
 from shared import logs, process, server
 from shared.channel import open_channel
@@ -35,11 +39,12 @@ from shared.settings import load
 
 @dataclass(frozen=True, slots=True)
 class Adapters:
-    """The world outside: the journal on disk, Memory, the model backend."""
+    """The world outside: the journal on disk, Memory, ToolForge, the model backend."""
 
     journal: Journal
     personas: SqlitePersonas
     memory: MemoryPeer
+    tools: ToolForgePeer
     model: OllamaModel
 
 
@@ -55,8 +60,12 @@ async def open_adapters(settings: SupervisorSettings, stack: AsyncExitStack) -> 
     await personas.enrol()
     watching = asyncio.create_task(CodexWatch(settings.codex, personas).run())
     stack.push_async_callback(_stop, watching)
-    channel = open_channel(settings.memory_address, settings.tls_dir)
-    stack.push_async_callback(channel.close)
+    memory, toolforge = (
+        open_channel(address, settings.tls_dir)
+        for address in (settings.memory_address, settings.toolforge_address)
+    )
+    stack.push_async_callback(memory.close)
+    stack.push_async_callback(toolforge.close)
     model = OllamaModel(
         settings.ollama_host,
         stall_seconds=settings.stall_seconds,
@@ -64,7 +73,7 @@ async def open_adapters(settings: SupervisorSettings, stack: AsyncExitStack) -> 
         keep_alive=settings.keep_alive,
     )
     stack.push_async_callback(model.close)
-    return Adapters(journal, personas, MemoryPeer(channel), model)
+    return Adapters(journal, personas, MemoryPeer(memory), ToolForgePeer(toolforge), model)
 
 
 async def start_arbiter(
@@ -90,13 +99,23 @@ def start_conversation(
     remembrance = Remembrance(SqliteOutbox(adapters.journal), adapters.memory)
     delivery = asyncio.create_task(remembrance.run())
     stack.push_async_callback(_stop, delivery)
-    return Conversation(
-        somas=somas,
+    answering = Answering(
         personas=adapters.personas,
         recall=Recall(adapters.memory, somas, remembrance, settings.recall_seconds),
+        toolbox=Toolbox(adapters.tools, settings.tool_search_seconds),
         model=adapters.model,
+        speech=Speech(
+            adapters.model,
+            adapters.tools,
+            CallLimits(settings.tool_rounds, settings.tool_calls, settings.tool_seconds),
+        ),
+        window_tokens=settings.window_tokens,
+    )
+    return Conversation(
+        somas=somas,
+        answering=answering,
         gate=gate,
-        limits=Limits(settings.window_characters, settings.turns_at_once, settings.turn_seconds),
+        limits=Limits(settings.turns_at_once, settings.turn_seconds),
     )
 
 

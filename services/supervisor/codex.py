@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from services.supervisor.persona import ModelPointer, Persona
+from services.supervisor.persona import TOOL_LIMIT, ModelPointer, Persona
 from shared.errors import FailedPrecondition
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,31}$")]
@@ -35,6 +35,7 @@ class _Entry(BaseModel):
     base_model: _Tag
     toolsmith: bool = False
     options: _Options | None = None
+    tools: int = Field(TOOL_LIMIT, ge=0, le=16)
 
 
 class _File(BaseModel):
@@ -83,6 +84,7 @@ def _persona(name: str, entry: _Entry) -> Persona:
         toolsmith=entry.toolsmith,
         model=ModelPointer(entry.model),
         options=entry.options.model_dump(exclude_none=True) if entry.options else {},
+        tool_limit=entry.tools,
     )
 
 

@@ -1,18 +1,17 @@
-"""Conversations: recall, prompt, answer, and a turn that is durable before it is finished."""
+"""Conversations: turns in order, answered once, and durable before they are finished."""
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from services.supervisor import prompt
-from services.supervisor.model import ModelBackend
-from services.supervisor.persona import Persona
-from services.supervisor.recall import Recall, Recalled
+from services.supervisor.answering import Answering, Asked, Question, Ready
+from services.supervisor.recall import Recalled
 from services.supervisor.soma import TEXT_LIMIT_BYTES, Soma, Turn
+from services.supervisor.speech import Called, Calling, Delta, Saying
+from services.supervisor.tools import Outcome
 from services.supervisor.turn_gate import TurnGate
 from shared.errors import (
     DeadlineExceeded,
@@ -27,24 +26,6 @@ _OFF_THE_GPU = {"num_gpu": 0}  # Ollama's word for layers on the GPU
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What a person says. `soma_id` "" begins a new Soma; `payload_sha256` is of the request."""
-
-    request_id: str
-    payload_sha256: bytes
-    soma_id: str
-    persona: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """The next piece of an answer."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Finished:
     """The end of a turn, which is now durable."""
 
@@ -52,7 +33,7 @@ class Finished:
     turn: Turn
 
 
-Happening = Recalled | Delta | Finished
+Happening = Ready | Saying | Finished
 
 
 class Somas(Protocol):
@@ -71,21 +52,10 @@ class Somas(Protocol):
         """Ends a Soma, with its receipt in the same transaction; NotFound."""
 
 
-class Personas(Protocol):
-    """Where personas are kept."""
-
-    async def get(self, name: str) -> Persona:
-        """One persona; NotFound."""
-
-    async def note_digest(self, persona: Persona, digest: str) -> Persona:
-        """Keeps the digest of a pointer that had none."""
-
-
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`window_characters` for system text, earlier turns and question; turns at once; seconds."""
+    """Turns at once, waiting ones included, and seconds of one turn, waiting not included."""
 
-    window_characters: int
     turns_at_once: int
     turn_seconds: float
 
@@ -97,16 +67,12 @@ class Conversation:
         self,
         *,
         somas: Somas,
-        personas: Personas,
-        recall: Recall,
-        model: ModelBackend,
+        answering: Answering,
         gate: TurnGate,
         limits: Limits,
     ) -> None:
         self._somas = somas
-        self._personas = personas
-        self._recall = recall
-        self._model = model
+        self._answering = answering
         self._gate = gate
         self._limits = limits
         self._requests = KeyedLocks()
@@ -114,7 +80,7 @@ class Conversation:
         self._running = 0
 
     async def converse(self, question: Question) -> AsyncGenerator[Happening, None]:
-        """Recalled, deltas, finished. Closing this early stops the model; nothing is kept then.
+        """Ready, deltas and calls, finished. Closing early stops the model; nothing is kept then.
 
         The turn runs in a task of its own, so that a slow reader delays nobody else's turn.
         """
@@ -155,62 +121,22 @@ class Conversation:
             soma_id = question.soma_id or new_id()
             async with self._turns.hold(soma_id), self._gate.turn() as on_cpu:
                 soma = await self._soma(question, soma_id)
-                finished = await self._bounded(_Asked(question, soma, *arrived, on_cpu), tell)
+                finished = await self._bounded(Asked(question, soma, *arrived, on_cpu), tell)
         else:
-            tell(Recalled(finished.turn.recollections, finished.turn.recall_unavailable))
-            tell(Delta(finished.turn.assistant_text))
+            for happening in retold(finished.turn):
+                tell(happening)
         tell(finished)
 
-    async def _bounded(self, asked: "_Asked", tell: Callable[[Happening], None]) -> Finished:
+    async def _bounded(self, asked: Asked, tell: Callable[[Happening], None]) -> Finished:
         seconds = self._limits.turn_seconds
         try:
             async with asyncio.timeout(seconds):
-                return await self._answer(asked, tell)
+                turn = await self._answering.answer(asked, tell)
+                return await self._somas.keep(asked.question, asked.soma, turn)
         except TimeoutError:
             raise DeadlineExceeded(
                 f"the answer took longer than {seconds:.0f} s", reason="MODEL_TOO_SLOW"
             ) from None
-
-    async def _answer(self, asked: "_Asked", tell: Callable[[Happening], None]) -> Finished:
-        question, soma = asked.question, asked.soma
-        persona = await self._speaking(soma.persona)
-        recalled = await self._recall.recall(soma.persona, question.text, soma.name)
-        tell(recalled)
-        system = prompt.system_text(persona.system_prompt, recalled.recollections)
-        chat = prompt.messages(system, soma.turns, question.text, self._limits.window_characters)
-        text, first_token = await self._spoken(persona, chat, asked, tell)
-        turn = Turn(
-            number=0,  # given when it is kept
-            user_text=question.text,
-            assistant_text=text,
-            system_text=system,
-            recollections=recalled.recollections,
-            model=persona.model,
-            created_at=asked.at,
-            first_token_seconds=first_token,
-            wall_seconds=asked.elapsed(),
-            recall_unavailable=recalled.unavailable,
-        )
-        return await self._somas.keep(question, soma, turn)
-
-    async def _spoken(
-        self,
-        persona: Persona,
-        chat: Sequence[prompt.Message],
-        asked: "_Asked",
-        tell: Callable[[Happening], None],
-    ) -> tuple[str, float]:
-        """The whole answer, and the seconds to its first piece."""
-        pieces: list[str] = []
-        first_token = 0.0
-        options = {**persona.options, **(_OFF_THE_GPU if asked.on_cpu else {})}
-        spoken = self._model.chat(persona.model.tag, chat, options)
-        async with aclosing(spoken) as answer:
-            async for piece in answer:
-                first_token = first_token or asked.elapsed()
-                pieces.append(piece)
-                tell(Delta(piece))
-        return "".join(pieces), first_token
 
     async def _soma(self, question: Question, soma_id: str) -> Soma:
         if question.soma_id:
@@ -224,30 +150,18 @@ class Conversation:
             return soma
         return Soma(soma_id, question.persona, datetime.now(UTC))
 
-    async def _speaking(self, name: str) -> Persona:
-        """The persona as it stands; at its first turn the digest of its model is noted."""
-        persona = await self._personas.get(name)
-        if persona.model.digest:
-            return persona
-        digest = await self._model.digest(persona.model.tag)
-        if not digest:
-            raise FailedPrecondition(
-                f"the model backend has no model {persona.model.tag!r}; create or pull it there",
-                reason="MODEL_NOT_FOUND",
-            )
-        return await self._personas.note_digest(persona, digest)
 
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    question: Question
-    soma: Soma
-    started: float
-    at: datetime
-    on_cpu: bool
-
-    def elapsed(self) -> float:
-        return time.monotonic() - self.started
+def retold(turn: Turn) -> Iterator[Happening]:
+    """What happened in a turn that is kept, as it was told when it happened."""
+    yield Ready(Recalled(turn.recollections, turn.recall_unavailable), turn.tools)
+    said = 0
+    for call in turn.tool_calls:
+        if call.position > said:
+            yield Delta(turn.assistant_text[said : call.position])
+            said = call.position
+        yield Calling(replace(call, outcome=Outcome.PENDING, result="", wall_seconds=0.0))
+        yield Called(call)
+    yield Delta(turn.assistant_text[said:])
 
 
 def _check(question: Question) -> None:

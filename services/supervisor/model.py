@@ -4,7 +4,9 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.supervisor.persona import ModelPointer
 from services.supervisor.prompt import Message
+from services.supervisor.tools import Offer, Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,14 @@ class Loaded:
     vram_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """The tokens of an answer and of what was before it, as the backend counts them."""
+
+    prompt_tokens: int
+    answer_tokens: int
+
+
 class ModelBackend(Protocol):
     """Speaks with models by their tags.
 
@@ -23,12 +33,20 @@ class ModelBackend(Protocol):
     """
 
     def chat(
-        self, tag: str, chat: Sequence[Message], options: Mapping[str, float]
-    ) -> AsyncGenerator[str, None]:
-        """The answer, piece by piece; closing the generator stops the model.
+        self,
+        tag: str,
+        chat: Sequence[Message],
+        options: Mapping[str, float],
+        offers: Sequence[Offer] = (),
+    ) -> AsyncGenerator[str | Wish | Spent, None]:
+        """The answer, piece by piece, the calls that it asks for, and last what it took.
 
-        `options` are a persona's; they come before the service's own.
+        Closing the generator stops the model. `options` are a persona's; they come before the
+        service's own. Tools are offered only to a model that `speaks_tools`.
         """
+
+    async def speaks_tools(self, pointer: ModelPointer) -> bool:
+        """Whether the model's own chat template knows tools."""
 
     async def digest(self, tag: str) -> str:
         """The digest that the backend lists for a tag; "" where it lacks the tag."""

@@ -2,18 +2,21 @@
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import asdict
+from typing import Any
 
 import httpx
 from ollama import AsyncClient, ResponseError
 
-from services.supervisor.model import Loaded
+from services.supervisor.model import Loaded, Spent
+from services.supervisor.persona import ModelPointer
 from services.supervisor.prompt import Message
+from services.supervisor.tools import Offer, Wish
 from shared.errors import BatosError, FailedPrecondition, Unavailable
 
 _CONNECT_SECONDS = 3.0
 _RETRY_SECONDS = 2.0
 _NOT_FOUND = 404
+_MODELS_KNOWN = 64
 
 
 class OllamaModel:
@@ -30,6 +33,7 @@ class OllamaModel:
         self._client = AsyncClient(host, timeout=timeout)
         self._host = host
         self._keep_alive = keep_alive
+        self._speak_tools: dict[ModelPointer, bool] = {}
         # At temperature 0 a small model may repeat itself for ever.
         self._options = {"temperature": 0, "num_predict": answer_tokens}
 
@@ -38,14 +42,19 @@ class OllamaModel:
         await self._client.close()  # type: ignore[no-untyped-call]
 
     async def chat(
-        self, tag: str, chat: Sequence[Message], options: Mapping[str, float]
-    ) -> AsyncGenerator[str, None]:
+        self,
+        tag: str,
+        chat: Sequence[Message],
+        options: Mapping[str, float],
+        offers: Sequence[Offer] = (),
+    ) -> AsyncGenerator[str | Wish | Spent, None]:
         """The answer, piece by piece; closing the generator closes the connection."""
         finished = False
         with self._errors(tag):
             stream = await self._client.chat(
                 tag,
-                [asdict(message) for message in chat],
+                [_message(message) for message in chat],
+                tools=[_tool(offer) for offer in offers] or None,
                 stream=True,
                 options={**self._options, **options},
                 keep_alive=self._keep_alive,
@@ -54,9 +63,23 @@ class OllamaModel:
                 async for part in parts:
                     if part.message.content:
                         yield part.message.content
-                    finished = finished or bool(part.done)
+                    for call in part.message.tool_calls or ():
+                        yield Wish(call.function.name, call.function.arguments)
+                    if part.done:
+                        finished = True
+                        yield Spent(part.prompt_eval_count or 0, part.eval_count or 0)
         if not finished:
             raise _away("the model backend cut the answer off", "MODEL_STREAM_CUT")
+
+    async def speaks_tools(self, pointer: ModelPointer) -> bool:
+        """What `/api/show` says of the model; asked once for each pointer."""
+        if pointer not in self._speak_tools:
+            with self._errors(pointer.tag):
+                shown = await self._client.show(pointer.tag)
+            while len(self._speak_tools) >= _MODELS_KNOWN:
+                self._speak_tools.pop(next(iter(self._speak_tools)))
+            self._speak_tools[pointer] = "tools" in (shown.capabilities or ())
+        return self._speak_tools[pointer]
 
     async def digest(self, tag: str) -> str:
         """The digest that `/api/tags` has for a tag; "" where there is no such tag."""
@@ -104,6 +127,27 @@ class OllamaModel:
                 f"the model backend at {self._host} sent what is not its API: {error}",
                 "MODEL_BACKEND_GARBLED",
             ) from error
+
+
+def _message(message: Message) -> dict[str, Any]:
+    written: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.calls:
+        written["tool_calls"] = [
+            {"function": {"name": wish.name, "arguments": dict(wish.arguments)}}
+            for wish in message.calls
+        ]
+    if message.tool_name:
+        written["tool_name"] = message.tool_name
+    return written
+
+
+def _tool(offer: Offer) -> dict[str, Any]:
+    function = {
+        "name": offer.name,
+        "description": offer.description,
+        "parameters": dict(offer.schema),
+    }
+    return {"type": "function", "function": function}
 
 
 def _away(message: str, reason: str) -> Unavailable:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+TOOL_LIMIT = 4
+
 
 @dataclass(frozen=True, slots=True)
 class ModelPointer:
@@ -21,7 +23,8 @@ class ModelPointer:
 class Persona:
     """A name, a system prompt and a model pointer; `previous` is what it spoke with before.
 
-    `options` are the model backend's, by the names that Ollama gives them.
+    `options` are the model backend's, by the names that Ollama gives them; `tool_limit` is how many
+    tools it is offered in a turn.
     """
 
     name: str
@@ -31,3 +34,4 @@ class Persona:
     model: ModelPointer
     previous: ModelPointer | None = None
     options: Mapping[str, float] = field(default_factory=dict)
+    tool_limit: int = TOOL_LIMIT

@@ -1,5 +1,6 @@
 """The Supervisor's domain as messages of its contract."""
 
+import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -7,12 +8,14 @@ from batos.supervisor.v1 import supervisor_pb2 as pb
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.supervisor.conversation import Delta, Finished, Happening
+from services.supervisor.answering import Ready
+from services.supervisor.conversation import Finished, Happening
 from services.supervisor.events import Event
 from services.supervisor.gpu_lease import Standing
 from services.supervisor.persona import ModelPointer, Persona
-from services.supervisor.recall import Recalled
 from services.supervisor.soma import Recollection, Soma, Turn
+from services.supervisor.speech import Called, Calling, Delta
+from services.supervisor.tools import COLLECTION, Offer, ToolCall
 
 
 def persona_message(persona: Persona) -> pb.Persona:
@@ -25,6 +28,7 @@ def persona_message(persona: Persona) -> pb.Persona:
         base_model=persona.base_model,
         toolsmith=persona.toolsmith,
         options=persona.options,
+        tool_limit=persona.tool_limit,
     )
 
 
@@ -54,17 +58,29 @@ def turn_message(turn: Turn) -> pb.Turn:
         first_token=duration_message(turn.first_token_seconds),
         wall=duration_message(turn.wall_seconds),
         recall_unavailable=turn.recall_unavailable,
+        tools=[_offered(offer) for offer in turn.tools],
+        tool_calls=[_tool_call(call) for call in turn.tool_calls],
+        tools_unavailable=turn.tools_unavailable,
+        prompt_tokens=turn.prompt_tokens,
+        answer_tokens=turn.answer_tokens,
     )
 
 
 def converse_message(happening: Happening) -> pb.ConverseResponse:
     """What happens in a turn."""
     match happening:
-        case Recalled(recollections):
-            recalled = pb.Recalled(recollections=_recollections(recollections))
-            return pb.ConverseResponse(recalled=recalled)
+        case Ready(recalled, tools):
+            ready = pb.Recalled(
+                recollections=_recollections(recalled.recollections),
+                tools=[_offered(offer) for offer in tools],
+            )
+            return pb.ConverseResponse(recalled=ready)
         case Delta(text):
             return pb.ConverseResponse(delta=text)
+        case Calling(call):
+            return pb.ConverseResponse(calling=_tool_call(call))
+        case Called(call):
+            return pb.ConverseResponse(called=_tool_call(call))
         case Finished(soma, turn):
             finished = pb.Finished(soma=soma.name, turn=turn_message(turn))
             return pb.ConverseResponse(finished=finished)
@@ -96,6 +112,25 @@ def duration_message(seconds: float) -> Duration:
     duration = Duration()
     duration.FromTimedelta(timedelta(seconds=seconds))
     return duration
+
+
+def _offered(offer: Offer) -> pb.OfferedTool:
+    return pb.OfferedTool(
+        tool=offer.resource,
+        description=offer.description,
+        schema_json=json.dumps(dict(offer.schema), ensure_ascii=False),
+    )
+
+
+def _tool_call(call: ToolCall) -> pb.ToolCall:
+    return pb.ToolCall(
+        tool=f"{COLLECTION}/{call.name}",
+        arguments_json=call.arguments_json,
+        result=call.result,
+        outcome=pb.ToolCallOutcome.ValueType(call.outcome),
+        wall=duration_message(call.wall_seconds),
+        position=call.position,
+    )
 
 
 def _pointer(pointer: ModelPointer) -> pb.ModelPointer:

@@ -12,7 +12,8 @@ from batos.supervisor.v1 import supervisor_pb2 as pb
 from batos.supervisor.v1 import supervisor_pb2_grpc
 
 from services.supervisor import events, listing
-from services.supervisor.conversation import Conversation, Question
+from services.supervisor.answering import Question
+from services.supervisor.conversation import Conversation
 from services.supervisor.gpu_arbiter import GpuArbiter
 from services.supervisor.gpu_lease import DEFAULT_TTL, Claim
 from services.supervisor.grading import Grade

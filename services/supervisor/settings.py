@@ -6,12 +6,19 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import DATA_ROOT, GrpcSettings, MemoryPeer, ModelBackend, PromotionGate
+from shared.settings import (
+    DATA_ROOT,
+    GrpcSettings,
+    MemoryPeer,
+    ModelBackend,
+    PromotionGate,
+    ToolForgePeer,
+)
 
 _CODEX = Path(__file__).parents[2] / "deploy" / "codex.toml"
 
 
-class SupervisorSettings(GrpcSettings, PromotionGate, MemoryPeer, ModelBackend):
+class SupervisorSettings(GrpcSettings, PromotionGate, MemoryPeer, ToolForgePeer, ModelBackend):
     """The mind and the clock: personas, conversations, the GPU lease and the model swap."""
 
     model_config = SettingsConfigDict(
@@ -25,10 +32,18 @@ class SupervisorSettings(GrpcSettings, PromotionGate, MemoryPeer, ModelBackend):
         "30m", pattern=r"^-?\d+[smh]$", description="how long the backend keeps an idle model"
     )
     answer_tokens: int = Field(512, ge=1, description="longest answer, in tokens")
-    window_characters: int = Field(
-        6000, ge=500, description="longest chat, in characters; older turns are left out"
+    window_tokens: int = Field(
+        2400, ge=200, description="longest chat, in tokens, about; older turns are left out"
     )
     recall_seconds: float = Field(2.0, gt=0, le=30, description="longest wait for Memory in a turn")
+    tool_search_seconds: float = Field(
+        2.0, gt=0, le=30, description="longest wait for ToolForge's tools in a turn"
+    )
+    tool_rounds: int = Field(
+        4, ge=1, le=16, description="how often a turn may call tools before it must answer"
+    )
+    tool_calls: int = Field(8, ge=1, le=64, description="most calls of tools in a turn")
+    tool_seconds: float = Field(60.0, gt=0, le=150, description="longest call of a tool")
     stall_seconds: float = Field(
         60.0, gt=0, description="longest pause between two pieces of an answer, loading included"
     )

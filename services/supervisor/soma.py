@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import IntEnum
 
 from services.supervisor.persona import ModelPointer
+from services.supervisor.tools import Offer, ToolCall
 
 COLLECTION = "somas"
 TEXT_LIMIT_BYTES = 32 * 1024
@@ -32,7 +33,10 @@ class Recollection:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One question and its answer, as kept. Times are in seconds from the question."""
+    """One question and its answer, as kept. Times are in seconds from the question.
+
+    `tools` were offered; tokens are counted by the model backend, over all rounds of the turn.
+    """
 
     number: int
     user_text: str
@@ -46,6 +50,11 @@ class Turn:
     recall_unavailable: bool
     rating: Rating = Rating.NONE
     correction: str = ""
+    tools: tuple[Offer, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tools_unavailable: bool = False
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
 
     @property
     def taught_text(self) -> str:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from services.supervisor import remembrance, sqlite_events, sqlite_outbox
-from services.supervisor.conversation import Finished, Question
+from services.supervisor.answering import Question
+from services.supervisor.conversation import Finished
 from services.supervisor.events import EventKind, Happening
 from services.supervisor.grading import Grade, Receipt
 from services.supervisor.recall import TurnKey

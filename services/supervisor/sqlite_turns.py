@@ -2,18 +2,21 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from services.supervisor.persona import ModelPointer
 from services.supervisor.soma import Rating, Recollection, Turn
 from services.supervisor.sqlite_journal import micros, moment
+from services.supervisor.tools import Offer, Outcome, ToolCall
 
 INSERT = """
 INSERT INTO turns VALUES (
     :soma_id, :number, :request_id, :payload_sha256, :user_text, :assistant_text, :system_text,
     :recollections, :tag, :digest, :generation, :created_at, :first_token_us, :wall_us,
-    :recall_unavailable, :rating, :correction
+    :recall_unavailable, :rating, :correction, :tools, :tool_calls, :tools_unavailable,
+    :prompt_tokens, :answer_tokens
 )
 """
 
@@ -35,6 +38,11 @@ def row_of(turn: Turn) -> dict[str, str | int]:
         "recall_unavailable": int(turn.recall_unavailable),
         "rating": turn.rating.value,
         "correction": turn.correction,
+        "tools": _json([asdict(offer) for offer in turn.tools]),
+        "tool_calls": _json([asdict(call) for call in turn.tool_calls]),
+        "tools_unavailable": int(turn.tools_unavailable),
+        "prompt_tokens": turn.prompt_tokens,
+        "answer_tokens": turn.answer_tokens,
     }
 
 
@@ -53,14 +61,24 @@ def turn_of(row: sqlite3.Row) -> Turn:
         recall_unavailable=bool(row["recall_unavailable"]),
         rating=Rating(row["rating"]),
         correction=row["correction"],
+        tools=tuple(Offer(**fields) for fields in json.loads(row["tools"])),
+        tool_calls=tuple(_tool_call(fields) for fields in json.loads(row["tool_calls"])),
+        tools_unavailable=bool(row["tools_unavailable"]),
+        prompt_tokens=row["prompt_tokens"],
+        answer_tokens=row["answer_tokens"],
     )
 
 
 def _written(recollections: Sequence[Recollection]) -> str:
-    return json.dumps(
-        [asdict(r) | {"created_at": micros(r.created_at)} for r in recollections],
-        ensure_ascii=False,
-    )
+    return _json([asdict(r) | {"created_at": micros(r.created_at)} for r in recollections])
+
+
+def _json(values: Sequence[Mapping[str, Any]]) -> str:
+    return json.dumps(values, ensure_ascii=False)
+
+
+def _tool_call(fields: dict[str, Any]) -> ToolCall:
+    return ToolCall(**(fields | {"outcome": Outcome(fields["outcome"])}))
 
 
 def _recollections(text: str) -> tuple[Recollection, ...]:

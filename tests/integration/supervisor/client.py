@@ -53,9 +53,12 @@ class Client:
         kinds = [event.WhichOneof("event") for event in events]
         assert kinds[0] == "recalled"
         assert kinds[-1] == "finished"
-        assert set(kinds[1:-1]) <= {"delta"}
+        assert set(kinds[1:-1]) <= {"delta", "calling", "called"}
         finished = events[-1].finished
         assert "".join(e.delta for e in events[1:-1]) == finished.turn.assistant_text
+        assert [e.called for e in events if e.WhichOneof("event") == "called"] == list(
+            finished.turn.tool_calls
+        )
         return finished
 
     async def acquire(self, holder: str = "trainingRuns/a", ttl: float = 30, request_id: str = ""):

@@ -34,12 +34,18 @@ async def supervise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     monkeypatch.setattr(server, "_NOTICE_SECONDS", 0)  # nobody balances load between us here
     async with AsyncExitStack() as stack:
 
-        async def start(memory: str = NOWHERE, ollama: str = f"http://{NOWHERE}", **more: object):
+        async def start(
+            memory: str = NOWHERE,
+            ollama: str = f"http://{NOWHERE}",
+            toolforge: str = NOWHERE,
+            **more: object,
+        ):
             settings = SupervisorSettings(
                 listen="127.0.0.1:0",
                 data_dir=tmp_path / "supervisor",
                 drain_seconds=0,
                 memory_address=memory,
+                toolforge_address=toolforge,
                 ollama_host=ollama,
                 **more,
             )

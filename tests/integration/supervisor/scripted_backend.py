@@ -27,6 +27,13 @@ def last() -> bytes:
     return json.dumps({"message": {"role": "assistant", "content": ""}, "done": True}).encode()
 
 
+def calls(*named: tuple[str, dict]) -> bytes:
+    """A piece that asks for calls, as Ollama streams them."""
+    asked = [{"function": {"name": name, "arguments": given}} for name, given in named]
+    message = {"role": "assistant", "content": "", "tool_calls": asked}
+    return json.dumps({"message": message, "done": False}).encode()
+
+
 async def well_behaved() -> Lines:
     yield piece("Hello")
     yield piece(" there.")
@@ -34,13 +41,18 @@ async def well_behaved() -> Lines:
 
 
 class ScriptedBackend(ScriptedPeer):
-    """`models` are tags and digests; `vram` tags and bytes; `say` makes the lines of an answer."""
+    """`models` are tags and digests; `vram` tags and bytes; `say` makes the lines of an answer.
+
+    `script` holds the lines of the next answers, which come before what `say` makes.
+    """
 
     def __init__(self) -> None:
         self.models = {"starter:latest": "d0", "brick:run-1": "d1"}
         self.vram: dict[str, int] = {}
         self.holds_on = False
         self.say: Callable[[], Lines] = well_behaved
+        self.script: list[list[bytes]] = []
+        self.capabilities = ["completion", "tools"]
         self.refusal: Response | None = None
         self.warms = asyncio.Event()
         self.warms.set()
@@ -51,6 +63,7 @@ class ScriptedBackend(ScriptedPeer):
             Route("/api/chat", self._chat, methods=["POST"]),
             Route("/api/generate", self._generate, methods=["POST"]),
             Route("/api/tags", self._tags),
+            Route("/api/show", self._show, methods=["POST"]),
             Route("/api/ps", self._ps),
         ]
         super().__init__(routes)
@@ -68,11 +81,20 @@ class ScriptedBackend(ScriptedPeer):
     async def _lines(self) -> Lines:
         finished = False
         try:
-            async for line in self.say():
+            async for line in self._next_answer():
                 yield line + b"\n"
             finished = True
         finally:
             self.stopped += not finished
+
+    async def _next_answer(self) -> Lines:
+        """The next answer of the script; without one, what `say` says."""
+        if not self.script:
+            async for line in self.say():
+                yield line
+            return
+        for line in self.script.pop(0):
+            yield line
 
     async def _generate(self, request: Request) -> Response:
         body = await request.json()
@@ -81,6 +103,9 @@ class ScriptedBackend(ScriptedPeer):
         if not self.holds_on:
             self.vram.pop(body["model"], None)
         return JSONResponse({"model": body["model"], "response": "", "done": True})
+
+    async def _show(self, request: Request) -> Response:
+        return JSONResponse({"capabilities": self.capabilities, "model_info": {}})
 
     async def _tags(self, request: Request) -> Response:
         models = [{"model": tag, "digest": digest} for tag, digest in self.models.items()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from services.supervisor.conversation import Question
+from services.supervisor.answering import Question
 from services.supervisor.memory import Found
 from services.supervisor.persona import ModelPointer
 from services.supervisor.soma import Recollection, Soma, Turn

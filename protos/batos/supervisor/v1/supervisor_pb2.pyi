@@ -77,6 +77,38 @@ RATING_BAD: Rating.ValueType  # 2
 """Not worth learning from."""
 Global___Rating: _TypeAlias = Rating  # noqa: Y015
 
+class _ToolCallOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ToolCallOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ToolCallOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TOOL_CALL_OUTCOME_UNSPECIFIED: _ToolCallOutcome.ValueType  # 0
+    """Not over yet."""
+    TOOL_CALL_OUTCOME_OK: _ToolCallOutcome.ValueType  # 1
+    """It returned."""
+    TOOL_CALL_OUTCOME_FAILED: _ToolCallOutcome.ValueType  # 2
+    """It raised, or the sandbox stopped it."""
+    TOOL_CALL_OUTCOME_REFUSED: _ToolCallOutcome.ValueType  # 3
+    """It never ran: an unknown tool, or arguments that do not fit its schema."""
+    TOOL_CALL_OUTCOME_UNAVAILABLE: _ToolCallOutcome.ValueType  # 4
+    """ToolForge or the sandbox could not be had."""
+
+class ToolCallOutcome(_ToolCallOutcome, metaclass=_ToolCallOutcomeEnumTypeWrapper):
+    """What became of a call."""
+
+TOOL_CALL_OUTCOME_UNSPECIFIED: ToolCallOutcome.ValueType  # 0
+"""Not over yet."""
+TOOL_CALL_OUTCOME_OK: ToolCallOutcome.ValueType  # 1
+"""It returned."""
+TOOL_CALL_OUTCOME_FAILED: ToolCallOutcome.ValueType  # 2
+"""It raised, or the sandbox stopped it."""
+TOOL_CALL_OUTCOME_REFUSED: ToolCallOutcome.ValueType  # 3
+"""It never ran: an unknown tool, or arguments that do not fit its schema."""
+TOOL_CALL_OUTCOME_UNAVAILABLE: ToolCallOutcome.ValueType  # 4
+"""ToolForge or the sandbox could not be had."""
+Global___ToolCallOutcome: _TypeAlias = ToolCallOutcome  # noqa: Y015
+
 class _EventKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -204,6 +236,7 @@ class Persona(_message.Message):
     BASE_MODEL_FIELD_NUMBER: _builtins.int
     TOOLSMITH_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    TOOL_LIMIT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """In capitals, such as "BRICK"."""
     system_prompt: _builtins.str
@@ -212,6 +245,8 @@ class Persona(_message.Message):
     """The base that its fine-tunes start from, as the Trainer's catalogue names it."""
     toolsmith: _builtins.bool
     """True for the persona that forges tools by default."""
+    tool_limit: _builtins.int
+    """How many tools it is offered in a turn, those that suit the question best; 0 means none."""
     @_builtins.property
     def model(self) -> Global___ModelPointer:
         """What it speaks with."""
@@ -234,10 +269,11 @@ class Persona(_message.Message):
         base_model: _builtins.str = ...,
         toolsmith: _builtins.bool = ...,
         options: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        tool_limit: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "previous", b"previous"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_model", b"base_model", "model", b"model", "name", b"name", "options", b"options", "previous", b"previous", "system_prompt", b"system_prompt", "toolsmith", b"toolsmith"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_model", b"base_model", "model", b"model", "name", b"name", "options", b"options", "previous", b"previous", "system_prompt", b"system_prompt", "tool_limit", b"tool_limit", "toolsmith", b"toolsmith"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -305,6 +341,11 @@ class Turn(_message.Message):
     FIRST_TOKEN_FIELD_NUMBER: _builtins.int
     WALL_FIELD_NUMBER: _builtins.int
     RECALL_UNAVAILABLE_FIELD_NUMBER: _builtins.int
+    TOOLS_FIELD_NUMBER: _builtins.int
+    TOOL_CALLS_FIELD_NUMBER: _builtins.int
+    TOOLS_UNAVAILABLE_FIELD_NUMBER: _builtins.int
+    PROMPT_TOKENS_FIELD_NUMBER: _builtins.int
+    ANSWER_TOKENS_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """1 is the first of the Soma."""
     user_text: _builtins.str
@@ -319,6 +360,12 @@ class Turn(_message.Message):
     """What it should have answered; empty where nobody said."""
     recall_unavailable: _builtins.bool
     """True where Memory could not be asked."""
+    tools_unavailable: _builtins.bool
+    """True where ToolForge could not be asked for tools."""
+    prompt_tokens: _builtins.int
+    """Tokens that the model read, as its server counts them, over all of the turn's rounds."""
+    answer_tokens: _builtins.int
+    """Tokens that it wrote."""
     @_builtins.property
     def recollections(self) -> _containers.RepeatedCompositeFieldContainer[Global___Recollection]:
         """The memories in it, best first."""
@@ -339,6 +386,14 @@ class Turn(_message.Message):
     def wall(self) -> _duration_pb2.Duration:
         """From the question to the end."""
 
+    @_builtins.property
+    def tools(self) -> _containers.RepeatedCompositeFieldContainer[Global___OfferedTool]:
+        """The tools that were offered to the model."""
+
+    @_builtins.property
+    def tool_calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToolCall]:
+        """What it called, in order."""
+
     def __init__(
         self,
         *,
@@ -354,14 +409,93 @@ class Turn(_message.Message):
         first_token: _duration_pb2.Duration | None = ...,
         wall: _duration_pb2.Duration | None = ...,
         recall_unavailable: _builtins.bool = ...,
+        tools: _abc.Iterable[Global___OfferedTool] | None = ...,
+        tool_calls: _abc.Iterable[Global___ToolCall] | None = ...,
+        tools_unavailable: _builtins.bool = ...,
+        prompt_tokens: _builtins.int = ...,
+        answer_tokens: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "first_token", b"first_token", "model", b"model", "wall", b"wall"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistant_text", b"assistant_text", "correction", b"correction", "created_at", b"created_at", "first_token", b"first_token", "model", b"model", "number", b"number", "rating", b"rating", "recall_unavailable", b"recall_unavailable", "recollections", b"recollections", "system_text", b"system_text", "user_text", b"user_text", "wall", b"wall"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_tokens", b"answer_tokens", "assistant_text", b"assistant_text", "correction", b"correction", "created_at", b"created_at", "first_token", b"first_token", "model", b"model", "number", b"number", "prompt_tokens", b"prompt_tokens", "rating", b"rating", "recall_unavailable", b"recall_unavailable", "recollections", b"recollections", "system_text", b"system_text", "tool_calls", b"tool_calls", "tools", b"tools", "tools_unavailable", b"tools_unavailable", "user_text", b"user_text", "wall", b"wall"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Turn: _TypeAlias = Turn  # noqa: Y015
+
+@_typing.final
+class OfferedTool(_message.Message):
+    """A tool as it was offered to a model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOOL_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    SCHEMA_JSON_FIELD_NUMBER: _builtins.int
+    tool: _builtins.str
+    """"tools/{name}"."""
+    description: _builtins.str
+    """What it does."""
+    schema_json: _builtins.str
+    """JSON Schema of its arguments object."""
+    def __init__(
+        self,
+        *,
+        tool: _builtins.str = ...,
+        description: _builtins.str = ...,
+        schema_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "schema_json", b"schema_json", "tool", b"tool"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OfferedTool: _TypeAlias = OfferedTool  # noqa: Y015
+
+@_typing.final
+class ToolCall(_message.Message):
+    """One call of a tool by a persona."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOOL_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_JSON_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    WALL_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    tool: _builtins.str
+    """"tools/{name}", as the model named it."""
+    arguments_json: _builtins.str
+    """A JSON object, as the model gave it."""
+    result: _builtins.str
+    """What the model was told of it: a JSON value, or an error in words. Empty while it runs."""
+    outcome: Global___ToolCallOutcome.ValueType
+    """What became of it."""
+    position: _builtins.int
+    """Characters of the turn's assistant_text that were said before it."""
+    @_builtins.property
+    def wall(self) -> _duration_pb2.Duration:
+        """How long it took."""
+
+    def __init__(
+        self,
+        *,
+        tool: _builtins.str = ...,
+        arguments_json: _builtins.str = ...,
+        result: _builtins.str = ...,
+        outcome: Global___ToolCallOutcome.ValueType = ...,
+        wall: _duration_pb2.Duration | None = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["wall", b"wall"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_json", b"arguments_json", "outcome", b"outcome", "position", b"position", "result", b"result", "tool", b"tool", "wall", b"wall"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToolCall: _TypeAlias = ToolCall  # noqa: Y015
 
 @_typing.final
 class Soma(_message.Message):
@@ -493,13 +627,15 @@ Global___ConverseRequest: _TypeAlias = ConverseRequest  # noqa: Y015
 
 @_typing.final
 class ConverseResponse(_message.Message):
-    """What happens in a turn, in this order: recalled, deltas, finished."""
+    """What happens in a turn: recalled first, then deltas and calls as they come, finished last."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RECALLED_FIELD_NUMBER: _builtins.int
     DELTA_FIELD_NUMBER: _builtins.int
     FINISHED_FIELD_NUMBER: _builtins.int
+    CALLING_FIELD_NUMBER: _builtins.int
+    CALLED_FIELD_NUMBER: _builtins.int
     delta: _builtins.str
     """The next piece of the answer."""
     @_builtins.property
@@ -510,18 +646,28 @@ class ConverseResponse(_message.Message):
     def finished(self) -> Global___Finished:
         """The durable turn; the last event."""
 
+    @_builtins.property
+    def calling(self) -> Global___ToolCall:
+        """A call begins."""
+
+    @_builtins.property
+    def called(self) -> Global___ToolCall:
+        """The same call, over."""
+
     def __init__(
         self,
         *,
         recalled: Global___Recalled | None = ...,
         delta: _builtins.str = ...,
         finished: Global___Finished | None = ...,
+        calling: Global___ToolCall | None = ...,
+        called: Global___ToolCall | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "event", b"event", "finished", b"finished", "recalled", b"recalled"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["called", b"called", "calling", b"calling", "delta", b"delta", "event", b"event", "finished", b"finished", "recalled", b"recalled"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "event", b"event", "finished", b"finished", "recalled", b"recalled"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["called", b"called", "calling", b"calling", "delta", b"delta", "event", b"event", "finished", b"finished", "recalled", b"recalled"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["recalled", "delta", "finished"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["recalled", "delta", "finished", "calling", "called"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -534,18 +680,24 @@ class Recalled(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RECOLLECTIONS_FIELD_NUMBER: _builtins.int
+    TOOLS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def recollections(self) -> _containers.RepeatedCompositeFieldContainer[Global___Recollection]:
         """Best first; may be empty."""
+
+    @_builtins.property
+    def tools(self) -> _containers.RepeatedCompositeFieldContainer[Global___OfferedTool]:
+        """The tools that the persona may call in this turn; may be empty."""
 
     def __init__(
         self,
         *,
         recollections: _abc.Iterable[Global___Recollection] | None = ...,
+        tools: _abc.Iterable[Global___OfferedTool] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["recollections", b"recollections"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["recollections", b"recollections", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
