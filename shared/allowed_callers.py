@@ -9,7 +9,17 @@ from collections.abc import Mapping
 _OPERATOR = frozenset({"operator"})
 _TRAINER = frozenset({"trainer"})
 
+_SUPERVISOR = frozenset({"supervisor"})
+
 _METHODS: Mapping[str, frozenset[str]] = {
+    # A Living Image is made of all parts or of none, so nobody else touches one of them.
+    "/batos.image.v1.ImagePartService/Freeze": _SUPERVISOR,
+    "/batos.image.v1.ImagePartService/Thaw": _SUPERVISOR,
+    "/batos.image.v1.ImagePartService/Export": _SUPERVISOR,
+    "/batos.image.v1.ImagePartService/Import": _SUPERVISOR,
+    "/batos.image.v1.ImagePartService/Switch": _SUPERVISOR,
+    "/batos.image.v1.ImagePartService/GetPart": _SUPERVISOR,
+    "/batos.image.v1.ImagePartService/Discard": _SUPERVISOR,
     "/batos.memory.v1.MemoryService/CreateSummary": _OPERATOR,
     "/batos.memory.v1.MemoryService/CreateEpisodes": _OPERATOR | {"supervisor", "toolforge"},
     "/batos.memory.v1.MemoryService/Search": _OPERATOR | {"supervisor", "toolforge"},
@@ -63,6 +73,11 @@ _METHODS: Mapping[str, frozenset[str]] = {
     "/batos.supervisor.v1.SupervisorService/ReportModelSwap": _TRAINER,
     "/batos.supervisor.v1.SupervisorService/RollBackPersona": _OPERATOR,
     "/batos.supervisor.v1.SupervisorService/WatchEvents": _OPERATOR,
+    "/batos.supervisor.v1.SupervisorService/SaveImage": _OPERATOR,
+    "/batos.supervisor.v1.SupervisorService/LoadImage": _OPERATOR,
+    "/batos.supervisor.v1.SupervisorService/ListImages": _OPERATOR,
+    "/batos.supervisor.v1.SupervisorService/VerifyImage": _OPERATOR,
+    "/batos.supervisor.v1.SupervisorService/DeleteImage": _OPERATOR,
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": _OPERATOR,
 }
 

@@ -19,6 +19,14 @@ _SECONDS = {
     # Draining waits for turns in flight; swapping loads a model.
     "/batos.supervisor.v1.SupervisorService/AcquireGpuLease": 180.0,
     "/batos.supervisor.v1.SupervisorService/ReportModelSwap": 180.0,
+    # Images hold models: gigabytes, read and written.
+    "/batos.supervisor.v1.SupervisorService/SaveImage": 3600.0,
+    "/batos.supervisor.v1.SupervisorService/LoadImage": 3600.0,
+    "/batos.supervisor.v1.SupervisorService/VerifyImage": 600.0,
+    "/batos.image.v1.ImagePartService/Export": 3600.0,
+    "/batos.image.v1.ImagePartService/Import": 3600.0,
+    # Upkeep of a large table may have to end before writes can be held.
+    "/batos.image.v1.ImagePartService/Freeze": 600.0,
     "/batos.memory.v1.MemoryService/CreateEpisodes": 600.0,
     # A day: a million records through a model on a GPU.
     "/batos.memory.v1.MemoryService/Reembed": 86_400.0,

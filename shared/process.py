@@ -32,6 +32,15 @@ def die_with_starter() -> None:
         die_with_parent(int(parent))
 
 
+class _Again:
+    wanted = False
+
+
+def start_anew() -> None:
+    """Has this process, once it has drained and ended its work, start again in its own place."""
+    _Again.wanted = True
+
+
 def run(program: str, main: Coroutine[Any, Any, None]) -> None:
     """Runs a service; a typed error at start is one line on stderr and exit status 1.
 
@@ -45,3 +54,7 @@ def run(program: str, main: Coroutine[Any, Any, None]) -> None:
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    if _Again.wanted:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 (ourselves)

@@ -3,7 +3,7 @@
 import asyncio
 import ipaddress
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import grpc
 import structlog
@@ -22,15 +22,15 @@ from shared.settings import GrpcSettings
 _log = structlog.get_logger()
 
 # Time in which balancers see NOT_SERVING before calls are refused.
-_NOTICE_SECONDS = 0.3
+NOTICE_SECONDS = 0.3
 
 
 class Server:
     """One service on one port, with health and reflection.
 
-    `register` adds the servicer; `health` starts as not serving. With an identity it speaks mTLS
-    and lets in whom `shared.allowed_callers` allows. FailedPrecondition where the identity cannot
-    be read.
+    `register` adds the servicers, of `descriptor` and those of `also`; `health` starts as not
+    serving. With an identity it speaks mTLS and lets in whom `shared.allowed_callers` allows.
+    FailedPrecondition where the identity cannot be read.
     """
 
     def __init__(
@@ -38,9 +38,11 @@ class Server:
         settings: GrpcSettings,
         descriptor: FileDescriptor,
         register: Callable[[grpc.aio.Server], None],
+        also: Sequence[FileDescriptor] = (),
     ) -> None:
         self._settings = settings
         (service,) = descriptor.services_by_name.values()
+        others = [s.full_name for each in also for s in each.services_by_name.values()]
         self.health = Health(service.full_name)
         self._identity = IdentityDirectory(settings.tls_dir) if settings.tls_dir else None
         self._server = grpc.aio.server(
@@ -54,7 +56,7 @@ class Server:
         register(self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health.servicer, self._server)
         reflection.enable_server_reflection(
-            (service.full_name, HEALTH_SERVICE, reflection.SERVICE_NAME), self._server
+            (service.full_name, *others, HEALTH_SERVICE, reflection.SERVICE_NAME), self._server
         )
         self.address = ""
 
@@ -94,7 +96,7 @@ class Server:
     async def stop(self) -> None:
         """Says NOT_SERVING, lets calls in flight finish, cancels those that take too long."""
         await self.health.drain()
-        await asyncio.sleep(_NOTICE_SECONDS)
+        await asyncio.sleep(NOTICE_SECONDS)
         await self._server.stop(self._settings.drain_seconds)
         _log.info("stopped")
 
@@ -106,6 +108,7 @@ async def serve(
     *,
     ready: Callable[[Health], Awaitable[None]] | None = None,
     on_drain: Callable[[], Awaitable[None]] | None = None,
+    also: Sequence[FileDescriptor] = (),
 ) -> None:
     """Runs a service until it is told to stop.
 
@@ -115,7 +118,7 @@ async def serve(
     """
     # Before anybody can know that the service is up, and tell it to stop.
     told_to_stop = _on_signal()
-    server = Server(settings, descriptor, register)
+    server = Server(settings, descriptor, register, also)
     await server.start()
     try:
         await (ready(server.health) if ready else server.health.set(True))

@@ -2,8 +2,9 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +25,7 @@ class Database:
     def __init__(self, path: Path, migrations: Sequence[str]) -> None:
         self._path = path
         self._migrations = tuple(migrations)
+        self._gate = asyncio.Lock()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="sqlite-read")
         self._write_connection: sqlite3.Connection | None = None
@@ -56,9 +58,44 @@ class Database:
         Waits for its end even when cancelled, so that whoever holds a lock around the write still
         holds it when the write is done.
         """
-        return await uninterrupted(
-            asyncio.get_running_loop().run_in_executor(self._writer, self._transact, function)
-        )
+        loop = asyncio.get_running_loop()
+        async with self._gate:
+            return await uninterrupted(loop.run_in_executor(self._writer, self._transact, function))
+
+    @property
+    def schema(self) -> int:
+        """The version of the schema that this program knows."""
+        return len(self._migrations)
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Holds all writes for the time of the context; the one under way is finished before."""
+        async with self._gate:
+            yield
+
+    async def snapshot(self) -> "Snapshot":
+        """Pins what is in the file now, however it changes afterwards."""
+        return await asyncio.to_thread(Snapshot, self._path)
+
+    def copied(self, path: Path) -> "Database":
+        """Another file of the same schema, not open yet."""
+        return Database(path, self._migrations)
+
+    async def check_copy(self, path: Path) -> None:
+        """Brings a copy of such a database, which nobody uses, up to this schema.
+
+        Raises as `open` does, and DataLoss where it is damaged or has anything in it, such as a
+        trigger, that is not of this schema.
+        """
+        copy = self.copied(path)
+        try:
+            await copy.open()
+            await copy.read(_check_integrity)
+            theirs = await copy.read(_declared)
+        finally:
+            await copy.close()
+        if theirs != await self.read(_declared):
+            raise DataLoss(f"{path.name} is not a database of this program")
 
     async def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Runs a function that only reads."""
@@ -70,8 +107,7 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._reader, run)
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        connection.row_factory = sqlite3.Row
+        connection = _connected(self._path)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA busy_timeout = 10000")
         return connection
@@ -115,3 +151,52 @@ class Database:
                 raise ResourceExhausted("the disk is full", reason="DISK_FULL") from error
             raise
         return result
+
+
+class Snapshot:
+    """A database as it was at one moment; SQLite keeps that version until `close`."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = _connected(path)
+        self._connection.execute("BEGIN")
+        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+        (page_size,) = self._connection.execute("PRAGMA page_size").fetchone()
+        self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # pins it
+        self.size_bytes = int(pages * page_size)
+
+    async def copy_to(self, path: Path) -> None:
+        """Writes this version to a file, which is one whole database."""
+        await asyncio.to_thread(self._copy_to, path)
+
+    async def close(self) -> None:
+        """Lets go of the version."""
+        await asyncio.to_thread(self._connection.close)
+
+    def _copy_to(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        target = sqlite3.connect(path)
+        try:
+            self._connection.backup(target)
+        finally:
+            target.close()
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def _check_integrity(connection: sqlite3.Connection) -> None:
+    try:
+        (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise DataLoss(f"a database is damaged: {error}") from error
+    if verdict != "ok":
+        raise DataLoss(f"a database is damaged: {verdict}")
+
+
+def _declared(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
+    rows = connection.execute("SELECT type, name, coalesce(sql, '') FROM sqlite_master ORDER BY 2")
+    return [tuple(row) for row in rows]

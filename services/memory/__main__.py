@@ -3,8 +3,12 @@
 import contextlib
 from collections.abc import AsyncIterator
 
+import grpc
+from batos.image.v1 import image_pb2
+from batos.image.v1.image_pb2_grpc import add_ImagePartServiceServicer_to_server
 from batos.memory.v1 import memory_pb2, memory_pb2_grpc
 
+from services.memory import image_part
 from services.memory.current_table import CurrentTable
 from services.memory.library import Library
 from services.memory.pending_purges import PendingPurges
@@ -17,6 +21,8 @@ from services.memory.upkeep import Upkeep
 from services.memory.writer import Writer
 from shared import logs, process, server
 from shared.directory_lock import DirectoryLock
+from shared.image import switching
+from shared.image.servicer import ImagePartServicer
 from shared.ledger import Ledger
 from shared.settings import load
 from shared.sqlite import Database
@@ -25,16 +31,19 @@ _MIGRATIONS = (Ledger.MIGRATION, PendingPurges.MIGRATION, CurrentTable.MIGRATION
 
 
 @contextlib.asynccontextmanager
-async def assembled(settings: MemorySettings) -> AsyncIterator[MemoryServicer]:
-    """The servicer on its real parts; everything is let go of in reverse order."""
+async def assembled(
+    settings: MemorySettings,
+) -> AsyncIterator[tuple[MemoryServicer, ImagePartServicer]]:
+    """The servicers on their real parts; everything is let go of in reverse order."""
     async with contextlib.AsyncExitStack() as stack:
         lock = DirectoryLock(settings.data_dir)
         stack.callback(lock.release)
-        database = Database(settings.data_dir / "memory.sqlite", _MIGRATIONS)
+        switching.finish(settings.data_dir, [image_part.DATABASE], [image_part.TABLES])
+        database = Database(settings.data_dir / image_part.DATABASE, _MIGRATIONS)
         await database.open()
         stack.push_async_callback(database.close)
         current = CurrentTable(database)
-        shelves = Shelves(settings.data_dir / "lance", settings.ollama_host)
+        shelves = Shelves(settings.data_dir / image_part.TABLES, settings.ollama_host)
         library = Library(await shelves.first(await current.name(), settings.embedder))
         stack.push_async_callback(library.close)
         writer = Writer(library)
@@ -51,19 +60,20 @@ async def assembled(settings: MemorySettings) -> AsyncIterator[MemoryServicer]:
         reembedder = Reembedder(library, shelves, current, writer, upkeep)
         stack.push_async_callback(reembedder.close)
         scrapbook = Scrapbook(library, writer, purges, upkeep)
-        yield MemoryServicer(scrapbook, reembedder, database)
+        part = ImagePartServicer(image_part.of(settings, database, writer, upkeep))
+        stack.push_async_callback(part.close)
+        yield MemoryServicer(scrapbook, reembedder, database), part
 
 
 async def main(settings: MemorySettings) -> None:
     """Serves until SIGTERM."""
-    async with assembled(settings) as servicer:
-        await server.serve(
-            settings,
-            memory_pb2.DESCRIPTOR,
-            lambda grpc_server: memory_pb2_grpc.add_MemoryServiceServicer_to_server(
-                servicer, grpc_server
-            ),
-        )
+    async with assembled(settings) as (servicer, part):
+
+        def register(grpc_server: grpc.aio.Server) -> None:
+            memory_pb2_grpc.add_MemoryServiceServicer_to_server(servicer, grpc_server)
+            add_ImagePartServiceServicer_to_server(part, grpc_server)
+
+        await server.serve(settings, memory_pb2.DESCRIPTOR, register, also=[image_pb2.DESCRIPTOR])
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 import asyncio
 import functools
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -71,6 +72,27 @@ class Writer:
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         await self._accept(_Exclusive(change, done))
         return await done
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Holds all changes for the time of the context; those accepted before are made before."""
+        ours, over = asyncio.Event(), asyncio.Event()
+
+        async def hold() -> None:
+            ours.set()
+            await over.wait()
+
+        holding = asyncio.ensure_future(self.alone(hold))
+        begun = asyncio.ensure_future(ours.wait())
+        try:
+            await asyncio.wait({holding, begun}, return_when=asyncio.FIRST_COMPLETED)
+            if holding.done():
+                holding.result()
+            yield
+        finally:
+            begun.cancel()
+            over.set()
+            await asyncio.wait({holding})
 
     async def _accept(self, item: _Pending | _Exclusive) -> None:
         if self._task is None:

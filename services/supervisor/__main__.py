@@ -1,9 +1,10 @@
 """Runs the Supervisor: settings → adapters → servicer → serve."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from batos.supervisor.v1 import supervisor_pb2, supervisor_pb2_grpc
 
@@ -13,6 +14,14 @@ from services.supervisor.codex_watch import CodexWatch
 from services.supervisor.conversation import Conversation, Limits
 from services.supervisor.gpu_arbiter import GpuArbiter
 from services.supervisor.gpu_memory import GpuMemory
+from services.supervisor.images import pending
+from services.supervisor.images.grpc_part import GrpcPart
+from services.supervisor.images.loading import Loader
+from services.supervisor.images.methods import Images
+from services.supervisor.images.own_part import DATABASE, OwnPart, reconcile
+from services.supervisor.images.saving import Saver
+from services.supervisor.images.schedule import Schedule
+from services.supervisor.images.store import ImageStore
 from services.supervisor.memory_peer import MemoryPeer
 from services.supervisor.ollama_model import OllamaModel
 from services.supervisor.recall import Recall
@@ -33,6 +42,8 @@ from services.supervisor.turn_gate import TurnGate
 from shared import logs, process, server
 from shared.channel import open_channel
 from shared.directory_lock import DirectoryLock
+from shared.image import switching
+from shared.image.part import Part
 from shared.ledger import Ledger
 from shared.settings import load
 
@@ -46,6 +57,7 @@ class Adapters:
     memory: MemoryPeer
     tools: ToolForgePeer
     model: OllamaModel
+    parts: Sequence[GrpcPart]
 
 
 async def open_adapters(settings: SupervisorSettings, stack: AsyncExitStack) -> Adapters:
@@ -53,19 +65,29 @@ async def open_adapters(settings: SupervisorSettings, stack: AsyncExitStack) -> 
     personas_file = codex.read(settings.codex)
     # Two of us on one journal would be two arbiters of one GPU.
     stack.callback(DirectoryLock(settings.data_dir).release)
-    journal = Journal(settings.data_dir / "supervisor.sqlite")
+    memory, toolforge, trainer = [
+        await stack.enter_async_context(open_channel(address, settings.tls_dir))
+        for address in (
+            settings.memory_address,
+            settings.toolforge_address,
+            settings.trainer_address,
+        )
+    ]
+    parts = [
+        GrpcPart("memory", memory),
+        GrpcPart("toolforge", toolforge),
+        GrpcPart("trainer", trainer),
+    ]
+    await pending.finish(settings.data_dir, parts)
+    switching.finish(settings.data_dir, [DATABASE], reconcile=reconcile)
+    pending.forget(settings.data_dir)
+    journal = Journal(settings.data_dir / DATABASE)
     await journal.open()
     stack.push_async_callback(journal.close)
     personas = SqlitePersonas(journal, personas_file)
     await personas.enrol()
     watching = asyncio.create_task(CodexWatch(settings.codex, personas).run())
     stack.push_async_callback(_stop, watching)
-    memory, toolforge = (
-        open_channel(address, settings.tls_dir)
-        for address in (settings.memory_address, settings.toolforge_address)
-    )
-    stack.push_async_callback(memory.close)
-    stack.push_async_callback(toolforge.close)
     model = OllamaModel(
         settings.ollama_host,
         stall_seconds=settings.stall_seconds,
@@ -73,7 +95,7 @@ async def open_adapters(settings: SupervisorSettings, stack: AsyncExitStack) -> 
         keep_alive=settings.keep_alive,
     )
     stack.push_async_callback(model.close)
-    return Adapters(journal, personas, MemoryPeer(memory), ToolForgePeer(toolforge), model)
+    return Adapters(journal, personas, MemoryPeer(memory), ToolForgePeer(toolforge), model, parts)
 
 
 async def start_arbiter(
@@ -119,6 +141,27 @@ def start_conversation(
     )
 
 
+def start_images(
+    settings: SupervisorSettings, adapters: Adapters, arbiter: GpuArbiter, stack: AsyncExitStack
+) -> Images:
+    """Images of all services, with the schedule running beside them."""
+    journal = adapters.journal
+    own = OwnPart(
+        Part(settings.data_dir, {DATABASE: journal.database}, quiet=journal.database.held)
+    )
+    stack.push_async_callback(own.close)
+    store = ImageStore(settings.images_dir or settings.data_dir / "images")
+    saver = Saver(store, [*adapters.parts, own], adapters.personas)
+    loader = Loader(store, saver, own, adapters.parts, adapters.model)
+    images = Images(store, saver, loader, journal, lambda: arbiter.state)
+    if settings.image_every_hours:
+        every = timedelta(hours=settings.image_every_hours)
+        kept = settings.image_keep
+        schedule = Schedule(store, images.save_by_clock, images.note_failure, every, kept)
+        stack.push_async_callback(_stop, asyncio.create_task(schedule.run()))
+    return images
+
+
 @asynccontextmanager
 async def assembled(settings: SupervisorSettings) -> AsyncIterator[SupervisorServicer]:
     """The servicer on its real parts; everything is let go of in reverse order."""
@@ -141,6 +184,7 @@ async def assembled(settings: SupervisorSettings) -> AsyncIterator[SupervisorSer
             swapper=swapper,
             events=SqliteEvents(adapters.journal),
             ledger=Ledger(adapters.journal.database),
+            images=start_images(settings, adapters, arbiter, stack),
         )
         yield SupervisorServicer(domain)
 

@@ -25,6 +25,10 @@ class EventKind(IntEnum):
     SOMA_CLOSED = 10
     CODEX_CHANGED = 11
     CODEX_REFUSED = 12
+    IMAGE_SAVED = 13
+    IMAGE_LOADED = 14
+    IMAGE_DELETED = 15
+    IMAGE_FAILED = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of the journal; `sequence` counts from 1 without gaps."""
+    """One line of the journal; `sequence` grows by one, by more only where an image was loaded."""
 
     sequence: int
     created_at: datetime

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import grpc
 from batos.supervisor.v1 import supervisor_pb2 as pb
-from batos.supervisor.v1 import supervisor_pb2_grpc
 
 from services.supervisor import events, listing
 from services.supervisor.answering import Question
@@ -17,6 +16,8 @@ from services.supervisor.conversation import Conversation
 from services.supervisor.gpu_arbiter import GpuArbiter
 from services.supervisor.gpu_lease import DEFAULT_TTL, Claim
 from services.supervisor.grading import Grade
+from services.supervisor.images.methods import Images
+from services.supervisor.images.servicer import ImagesServicer
 from services.supervisor.persona import ModelPointer
 from services.supervisor.proto_messages import (
     converse_message,
@@ -58,12 +59,14 @@ class Domain:
     swapper: Swapper
     events: SqliteEvents
     ledger: Ledger
+    images: Images
 
 
-class SupervisorServicer(supervisor_pb2_grpc.SupervisorServiceServicer):
+class SupervisorServicer(ImagesServicer):
     """Translates between the contract and the domain; decides nothing."""
 
     def __init__(self, domain: Domain) -> None:
+        super().__init__(domain.images, domain.ledger)
         self._domain = domain
 
     async def Converse(

@@ -13,12 +13,15 @@ from shared.settings import (
     ModelBackend,
     PromotionGate,
     ToolForgePeer,
+    TrainerPeer,
 )
 
 _CODEX = Path(__file__).parents[2] / "deploy" / "codex.toml"
 
 
-class SupervisorSettings(GrpcSettings, PromotionGate, MemoryPeer, ToolForgePeer, ModelBackend):
+class SupervisorSettings(
+    GrpcSettings, PromotionGate, MemoryPeer, ToolForgePeer, TrainerPeer, ModelBackend
+):
     """The mind and the clock: personas, conversations, the GPU lease and the model swap."""
 
     model_config = SettingsConfigDict(
@@ -32,6 +35,13 @@ class SupervisorSettings(GrpcSettings, PromotionGate, MemoryPeer, ToolForgePeer,
         "30m", pattern=r"^-?\d+[smh]$", description="how long the backend keeps an idle model"
     )
     answer_tokens: int = Field(512, ge=1, description="longest answer, in tokens")
+    images_dir: Path | None = Field(
+        None, description="directory of Living Images; without it `images` in the data directory"
+    )
+    image_every_hours: float = Field(
+        0, ge=0, le=24 * 366, description="how often an image is saved by itself; 0 is never"
+    )
+    image_keep: int = Field(7, ge=1, le=10_000, description="how many of those are kept")
     window_tokens: int = Field(
         2400, ge=200, description="longest chat, in tokens, about; older turns are left out"
     )

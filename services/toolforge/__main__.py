@@ -3,10 +3,13 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+import grpc
+from batos.image.v1 import image_pb2
+from batos.image.v1.image_pb2_grpc import add_ImagePartServiceServicer_to_server
 from batos.toolforge.v1 import toolforge_pb2
 from batos.toolforge.v1.toolforge_pb2_grpc import add_ToolForgeServiceServicer_to_server
 
-from services.toolforge import sqlite_forge_rows, sqlite_tool_rows
+from services.toolforge import image_part, sqlite_forge_rows, sqlite_tool_rows
 from services.toolforge.asking import Asking, Patience
 from services.toolforge.bell import Bell
 from services.toolforge.examination import Examination
@@ -35,6 +38,8 @@ from shared import logs, process
 from shared.channel import open_channel
 from shared.directory_lock import DirectoryLock
 from shared.health import Health
+from shared.image import switching
+from shared.image.servicer import ImagePartServicer
 from shared.ledger import Ledger
 from shared.server import serve
 from shared.settings import load
@@ -48,13 +53,21 @@ async def main(settings: ToolForgeSettings) -> None:
     """Serves until told to stop."""
     async with AsyncExitStack() as stack:
         stack.callback(DirectoryLock(settings.data_dir).release)
-        database = Database(settings.data_dir / "toolforge.sqlite", MIGRATIONS)
+        switching.finish(settings.data_dir, [image_part.DATABASE], reconcile=image_part.reconcile)
+        database = Database(settings.data_dir / image_part.DATABASE, MIGRATIONS)
         await database.open()
         stack.push_async_callback(database.close)
         servicer = await _servicer(settings, database, stack)
         following = asyncio.create_task(servicer.tool.search.follow())
         stack.callback(following.cancel)
         stack.push_async_callback(servicer.forge.forges.close)
+
+        part = ImagePartServicer(image_part.of(settings, database))
+        stack.push_async_callback(part.close)
+
+        def register(server: grpc.aio.Server) -> None:
+            add_ToolForgeServiceServicer_to_server(servicer, server)
+            add_ImagePartServiceServicer_to_server(part, server)
 
         async def ready(health: Health) -> None:
             await servicer.forge.forges.resume()
@@ -63,8 +76,9 @@ async def main(settings: ToolForgeSettings) -> None:
         await serve(
             settings,
             toolforge_pb2.DESCRIPTOR,
-            lambda server: add_ToolForgeServiceServicer_to_server(servicer, server),
+            register,
             ready=ready,
+            also=[image_pb2.DESCRIPTOR],
         )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import grpc
+from batos.image.v1 import image_pb2
+from batos.image.v1.image_pb2_grpc import add_ImagePartServiceServicer_to_server
 from batos.trainer.v1 import trainer_pb2, trainer_pb2_grpc
 
-from services.trainer import sqlite_outside
+from services.trainer import image_part, sqlite_outside
 from services.trainer.bases import Catalogue
 from services.trainer.dataset_store import DatasetStore
 from services.trainer.evaluation import Evaluation
@@ -22,7 +24,10 @@ from services.trainer.sqlite_outside import AllSources, SqliteOutside
 from services.trainer.sqlite_runs import MIGRATION, SqliteRuns
 from shared import logs
 from shared.channel import open_channel
+from shared.directory_lock import DirectoryLock
 from shared.health import Health
+from shared.image import switching
+from shared.image.servicer import ImagePartServicer
 from shared.ledger import Ledger
 from shared.process import run
 from shared.server import serve
@@ -78,27 +83,40 @@ class Neighbours:
 async def main(settings: TrainerSettings) -> None:
     """Puts the service together and serves until it is told to stop."""
     catalogue = Catalogue.read(settings.bases)
+    lock = DirectoryLock(settings.data_dir)
+    switching.finish(settings.data_dir, [image_part.DATABASE], image_part.FOLDERS)
     migrations = [Ledger.MIGRATION, MIGRATION, sqlite_outside.MIGRATION]
-    database = Database(settings.data_dir / "trainer.sqlite", migrations)
+    database = Database(settings.data_dir / image_part.DATABASE, migrations)
     await database.open()
     neighbours = Neighbours(settings)
     parts = neighbours.parts(catalogue, database)
     scheduler = Scheduler(parts.runs, Pipeline(parts))
     servicer = TrainerServicer(parts, scheduler, database)
+    image = ImagePartServicer(image_part.of(parts, database))
 
     def register(server: grpc.aio.Server) -> None:
         trainer_pb2_grpc.add_TrainerServiceServicer_to_server(servicer, server)
+        add_ImagePartServiceServicer_to_server(image, server)
 
     async def ready(health: Health) -> None:
         scheduler.start()
         await health.set(True)
 
     async def on_drain() -> None:
+        await image.close()
         await scheduler.stop()
         await neighbours.close()
         await database.close()
+        lock.release()
 
-    await serve(settings, trainer_pb2.DESCRIPTOR, register, ready=ready, on_drain=on_drain)
+    await serve(
+        settings,
+        trainer_pb2.DESCRIPTOR,
+        register,
+        ready=ready,
+        on_drain=on_drain,
+        also=[image_pb2.DESCRIPTOR],
+    )
 
 
 if __name__ == "__main__":

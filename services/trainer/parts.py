@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from services.trainer.arbiter import Arbiter
 from services.trainer.bases import Catalogue
@@ -33,3 +34,8 @@ class Parts:
     def directory(self, run_id: str) -> RunDirectory:
         """Where a run keeps its files."""
         return RunDirectory(self.settings.data_dir / "runs" / run_id)
+
+    @property
+    def models(self) -> Path:
+        """The folder that holds a folder of files for each model that we made and still use."""
+        return self.settings.data_dir / "models"

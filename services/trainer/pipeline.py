@@ -56,7 +56,8 @@ class Pipeline:
 
     def _old_models(self) -> OldModels:
         parts = self._parts
-        return OldModels(parts.arbiter, parts.backend, parts.runs, parts.settings.keep_models)
+        kept = parts.settings.keep_models
+        return OldModels(parts.arbiter, parts.backend, parts.runs, kept, parts.models)
 
     async def _taken_up(self, run: TrainingRun) -> TrainingRun:
         """A run that brings the service down each time must not do so for ever."""
@@ -76,7 +77,12 @@ class Pipeline:
         await self._clear(run)
 
     async def _clear(self, run: TrainingRun) -> None:
-        """Frees the disk; a model that nobody will speak with goes from the backend too."""
+        """Frees the disk; a model that nobody will speak with goes from the backend too.
+
+        The files of one that somebody speaks with stay: images carry them.
+        """
+        if run.state is TrainingState.SUCCEEDED:
+            await self._parts.directory(run.id).keep_model(self._parts.models / run.id)
         await self._parts.directory(run.id).drop_models()
         if run.model and run.state is not TrainingState.SUCCEEDED:
             try:

@@ -36,6 +36,16 @@ class RunDirectory:
         """Removes what only an unfinished training needs."""
         await asyncio.to_thread(shutil.rmtree, self.path / "checkpoints", True)
 
+    async def keep_model(self, place: Path) -> None:
+        """Moves the merged model to where it outlives the run; not there any more is all right."""
+
+        def move() -> None:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if self.merged.is_dir() and not place.exists():
+                self.merged.rename(place)
+
+        await asyncio.to_thread(move)
+
     async def drop_models(self) -> None:
         """Removes everything large; the worker's log stays."""
         await self.drop_checkpoints()

@@ -31,7 +31,7 @@ async def supervise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
     Without any it knows no peer. Those who kill it start a process instead.
     """
-    monkeypatch.setattr(server, "_NOTICE_SECONDS", 0)  # nobody balances load between us here
+    monkeypatch.setattr(server, "NOTICE_SECONDS", 0)  # nobody balances load between us here
     async with AsyncExitStack() as stack:
 
         async def start(

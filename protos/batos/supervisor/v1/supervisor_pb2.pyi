@@ -141,6 +141,16 @@ class _EventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventKind.V
     """The Codex was taken anew, as its file had changed."""
     EVENT_KIND_CODEX_REFUSED: _EventKind.ValueType  # 12
     """The Codex's file had changed and was refused; the message names the line."""
+    EVENT_KIND_IMAGE_SAVED: _EventKind.ValueType  # 13
+    """An image was saved; the subject is its name."""
+    EVENT_KIND_IMAGE_LOADED: _EventKind.ValueType  # 14
+    """All services were put back to an image. Sequences go on behind all that were seen before; what
+    the image does not hold of them is gone.
+    """
+    EVENT_KIND_IMAGE_DELETED: _EventKind.ValueType  # 15
+    """An image was removed."""
+    EVENT_KIND_IMAGE_FAILED: _EventKind.ValueType  # 16
+    """A scheduled image could not be saved; the message says why."""
 
 class EventKind(_EventKind, metaclass=_EventKindEnumTypeWrapper):
     """What happened."""
@@ -171,6 +181,16 @@ EVENT_KIND_CODEX_CHANGED: EventKind.ValueType  # 11
 """The Codex was taken anew, as its file had changed."""
 EVENT_KIND_CODEX_REFUSED: EventKind.ValueType  # 12
 """The Codex's file had changed and was refused; the message names the line."""
+EVENT_KIND_IMAGE_SAVED: EventKind.ValueType  # 13
+"""An image was saved; the subject is its name."""
+EVENT_KIND_IMAGE_LOADED: EventKind.ValueType  # 14
+"""All services were put back to an image. Sequences go on behind all that were seen before; what
+the image does not hold of them is gone.
+"""
+EVENT_KIND_IMAGE_DELETED: EventKind.ValueType  # 15
+"""An image was removed."""
+EVENT_KIND_IMAGE_FAILED: EventKind.ValueType  # 16
+"""A scheduled image could not be saved; the message says why."""
 Global___EventKind: _TypeAlias = EventKind  # noqa: Y015
 
 @_typing.final
@@ -1517,3 +1537,446 @@ class WatchEventsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchEventsResponse: _TypeAlias = WatchEventsResponse  # noqa: Y015
+
+@_typing.final
+class Image(_message.Message):
+    """A Living Image."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    FREEZE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"images/{id}"."""
+    size_bytes: _builtins.int
+    """Of the whole file."""
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """When its cut was made."""
+
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImagePart]:
+        """What each service gave."""
+
+    @_builtins.property
+    def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImageModel]:
+        """The models that personas speak with, or would after a rollback."""
+
+    @_builtins.property
+    def freeze(self) -> _duration_pb2.Duration:
+        """How long writes were held for the cut."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        size_bytes: _builtins.int = ...,
+        parts: _abc.Iterable[Global___ImagePart] | None = ...,
+        models: _abc.Iterable[Global___ImageModel] | None = ...,
+        freeze: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "freeze", b"freeze"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "freeze", b"freeze", "models", b"models", "name", b"name", "parts", b"parts", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Image: _TypeAlias = Image  # noqa: Y015
+
+@_typing.final
+class ImagePart(_message.Message):
+    """What one service gave to an image."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVICE_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    FILE_COUNT_FIELD_NUMBER: _builtins.int
+    SCHEMA_FIELD_NUMBER: _builtins.int
+    service: _builtins.str
+    """The service."""
+    size_bytes: _builtins.int
+    """Of its files."""
+    file_count: _builtins.int
+    """How many files."""
+    schema: _builtins.int
+    """The version of their layout."""
+    def __init__(
+        self,
+        *,
+        service: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+        file_count: _builtins.int = ...,
+        schema: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_count", b"file_count", "schema", b"schema", "service", b"service", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImagePart: _TypeAlias = ImagePart  # noqa: Y015
+
+@_typing.final
+class ImageModel(_message.Message):
+    """A model that an image needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAG_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    INCLUDED_FIELD_NUMBER: _builtins.int
+    tag: _builtins.str
+    """Its name in the model backend."""
+    digest: _builtins.str
+    """As it was there."""
+    included: _builtins.bool
+    """True where its files are in the image; others must be in the model backend already."""
+    def __init__(
+        self,
+        *,
+        tag: _builtins.str = ...,
+        digest: _builtins.str = ...,
+        included: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "included", b"included", "tag", b"tag"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImageModel: _TypeAlias = ImageModel  # noqa: Y015
+
+@_typing.final
+class ImageProgress(_message.Message):
+    """How far a save or load is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PHASE_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    DONE_BYTES_FIELD_NUMBER: _builtins.int
+    TOTAL_BYTES_FIELD_NUMBER: _builtins.int
+    phase: _builtins.str
+    """What is done now: "verifying", "importing" and so on."""
+    service: _builtins.str
+    """The service that it is about; empty where it is about all."""
+    done_bytes: _builtins.int
+    """Bytes done in this phase."""
+    total_bytes: _builtins.int
+    """Bytes of this phase, about; 0 where that is not known."""
+    def __init__(
+        self,
+        *,
+        phase: _builtins.str = ...,
+        service: _builtins.str = ...,
+        done_bytes: _builtins.int = ...,
+        total_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done_bytes", b"done_bytes", "phase", b"phase", "service", b"service", "total_bytes", b"total_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImageProgress: _TypeAlias = ImageProgress  # noqa: Y015
+
+@_typing.final
+class SaveImageRequest(_message.Message):
+    """Makes an image."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """UUID chosen by the caller; repeating it returns the first answer."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SaveImageRequest: _TypeAlias = SaveImageRequest  # noqa: Y015
+
+@_typing.final
+class SaveImageResponse(_message.Message):
+    """How far it is, or the image."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def progress(self) -> Global___ImageProgress:
+        """As it goes on."""
+
+    @_builtins.property
+    def image(self) -> Global___Image:
+        """The last event: it is on the disk."""
+
+    def __init__(
+        self,
+        *,
+        progress: Global___ImageProgress | None = ...,
+        image: Global___Image | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "image", b"image", "progress", b"progress"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "image", b"image", "progress", b"progress"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "image"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___SaveImageResponse: _TypeAlias = SaveImageResponse  # noqa: Y015
+
+@_typing.final
+class LoadImageRequest(_message.Message):
+    """Puts everything back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    DISCARD_CURRENT_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """UUID chosen by the caller; repeating it returns the first answer."""
+    name: _builtins.str
+    """"images/{id}"."""
+    discard_current: _builtins.bool
+    """True to give up what there is now; else it is saved as an image first."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        discard_current: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["discard_current", b"discard_current", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LoadImageRequest: _TypeAlias = LoadImageRequest  # noqa: Y015
+
+@_typing.final
+class LoadImageResponse(_message.Message):
+    """How far it is, or that it is decided."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    LOADED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def progress(self) -> Global___ImageProgress:
+        """As it goes on."""
+
+    @_builtins.property
+    def loaded(self) -> Global___LoadedImage:
+        """The last event. Everything but the Supervisor serves the image already; it follows at once."""
+
+    def __init__(
+        self,
+        *,
+        progress: Global___ImageProgress | None = ...,
+        loaded: Global___LoadedImage | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "loaded", b"loaded", "progress", b"progress"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "loaded", b"loaded", "progress", b"progress"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "loaded"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___LoadImageResponse: _TypeAlias = LoadImageResponse  # noqa: Y015
+
+@_typing.final
+class LoadedImage(_message.Message):
+    """What was loaded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_FIELD_NUMBER: _builtins.int
+    PREVIOUS_FIELD_NUMBER: _builtins.int
+    MISSING_MODELS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def image(self) -> Global___Image:
+        """The image."""
+
+    @_builtins.property
+    def previous(self) -> Global___Image:
+        """What there was before, as an image; absent where it was given up."""
+
+    @_builtins.property
+    def missing_models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImageModel]:
+        """Models that the model backend lacks and the image does not hold: pull or create them there."""
+
+    def __init__(
+        self,
+        *,
+        image: Global___Image | None = ...,
+        previous: Global___Image | None = ...,
+        missing_models: _abc.Iterable[Global___ImageModel] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "previous", b"previous"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "missing_models", b"missing_models", "previous", b"previous"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LoadedImage: _TypeAlias = LoadedImage  # noqa: Y015
+
+@_typing.final
+class ListImagesRequest(_message.Message):
+    """Asks for images."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """0 means 50; at most 500."""
+    page_token: _builtins.str
+    """From the response before; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListImagesRequest: _TypeAlias = ListImagesRequest  # noqa: Y015
+
+@_typing.final
+class ListImagesResponse(_message.Message):
+    """A page of images."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty after the last page."""
+    @_builtins.property
+    def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___Image]:
+        """Newest first."""
+
+    def __init__(
+        self,
+        *,
+        images: _abc.Iterable[Global___Image] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["images", b"images", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListImagesResponse: _TypeAlias = ListImagesResponse  # noqa: Y015
+
+@_typing.final
+class VerifyImageRequest(_message.Message):
+    """Names an image to verify."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"images/{id}"."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyImageRequest: _TypeAlias = VerifyImageRequest  # noqa: Y015
+
+@_typing.final
+class VerifyImageResponse(_message.Message):
+    """It is whole."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def image(self) -> Global___Image:
+        """As its manifest has it."""
+
+    def __init__(
+        self,
+        *,
+        image: Global___Image | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyImageResponse: _TypeAlias = VerifyImageResponse  # noqa: Y015
+
+@_typing.final
+class DeleteImageRequest(_message.Message):
+    """Names an image to remove."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """UUID chosen by the caller; repeating it returns the first answer."""
+    name: _builtins.str
+    """"images/{id}"."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteImageRequest: _TypeAlias = DeleteImageRequest  # noqa: Y015
+
+@_typing.final
+class DeleteImageResponse(_message.Message):
+    """It is gone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteImageResponse: _TypeAlias = DeleteImageResponse  # noqa: Y015

@@ -35,6 +35,31 @@ class SupervisorServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.SaveImage = channel.unary_stream(
+                '/batos.supervisor.v1.SupervisorService/SaveImage',
+                request_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.SaveImageRequest.SerializeToString,
+                response_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.SaveImageResponse.FromString,
+                _registered_method=True)
+        self.LoadImage = channel.unary_stream(
+                '/batos.supervisor.v1.SupervisorService/LoadImage',
+                request_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.LoadImageRequest.SerializeToString,
+                response_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.LoadImageResponse.FromString,
+                _registered_method=True)
+        self.ListImages = channel.unary_unary(
+                '/batos.supervisor.v1.SupervisorService/ListImages',
+                request_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ListImagesRequest.SerializeToString,
+                response_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ListImagesResponse.FromString,
+                _registered_method=True)
+        self.VerifyImage = channel.unary_unary(
+                '/batos.supervisor.v1.SupervisorService/VerifyImage',
+                request_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.VerifyImageRequest.SerializeToString,
+                response_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.VerifyImageResponse.FromString,
+                _registered_method=True)
+        self.DeleteImage = channel.unary_unary(
+                '/batos.supervisor.v1.SupervisorService/DeleteImage',
+                request_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.DeleteImageRequest.SerializeToString,
+                response_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.DeleteImageResponse.FromString,
+                _registered_method=True)
         self.Converse = channel.unary_stream(
                 '/batos.supervisor.v1.SupervisorService/Converse',
                 request_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ConverseRequest.SerializeToString,
@@ -110,6 +135,42 @@ class SupervisorServiceStub:
 class SupervisorServiceServicer:
     """Speaks for the personas and decides which model each speaks with.
     """
+
+    def SaveImage(self, request, context):
+        """Makes one Living Image of all services' state while they serve; tells how far it is, and last
+        the image.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LoadImage(self, request, context):
+        """Puts all services back to an image: all of them or none. They start anew, this one last.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListImages(self, request, context):
+        """Images, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyImage(self, request, context):
+        """Reads a whole image; DATA_LOSS names the part that is damaged.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteImage(self, request, context):
+        """Removes an image.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def Converse(self, request, context):
         """One turn: recall, prompt, answer. The turn is durable before `finished` is sent; the same
@@ -214,6 +275,31 @@ class SupervisorServiceServicer:
 
 def add_SupervisorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'SaveImage': grpc.unary_stream_rpc_method_handler(
+                    servicer.SaveImage,
+                    request_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.SaveImageRequest.FromString,
+                    response_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.SaveImageResponse.SerializeToString,
+            ),
+            'LoadImage': grpc.unary_stream_rpc_method_handler(
+                    servicer.LoadImage,
+                    request_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.LoadImageRequest.FromString,
+                    response_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.LoadImageResponse.SerializeToString,
+            ),
+            'ListImages': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListImages,
+                    request_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ListImagesRequest.FromString,
+                    response_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ListImagesResponse.SerializeToString,
+            ),
+            'VerifyImage': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyImage,
+                    request_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.VerifyImageRequest.FromString,
+                    response_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.VerifyImageResponse.SerializeToString,
+            ),
+            'DeleteImage': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteImage,
+                    request_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.DeleteImageRequest.FromString,
+                    response_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.DeleteImageResponse.SerializeToString,
+            ),
             'Converse': grpc.unary_stream_rpc_method_handler(
                     servicer.Converse,
                     request_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ConverseRequest.FromString,
@@ -295,6 +381,141 @@ def add_SupervisorServiceServicer_to_server(servicer, server):
 class SupervisorService:
     """Speaks for the personas and decides which model each speaks with.
     """
+
+    @staticmethod
+    def SaveImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/batos.supervisor.v1.SupervisorService/SaveImage',
+            batos_dot_supervisor_dot_v1_dot_supervisor__pb2.SaveImageRequest.SerializeToString,
+            batos_dot_supervisor_dot_v1_dot_supervisor__pb2.SaveImageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LoadImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/batos.supervisor.v1.SupervisorService/LoadImage',
+            batos_dot_supervisor_dot_v1_dot_supervisor__pb2.LoadImageRequest.SerializeToString,
+            batos_dot_supervisor_dot_v1_dot_supervisor__pb2.LoadImageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListImages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batos.supervisor.v1.SupervisorService/ListImages',
+            batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ListImagesRequest.SerializeToString,
+            batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ListImagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batos.supervisor.v1.SupervisorService/VerifyImage',
+            batos_dot_supervisor_dot_v1_dot_supervisor__pb2.VerifyImageRequest.SerializeToString,
+            batos_dot_supervisor_dot_v1_dot_supervisor__pb2.VerifyImageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batos.supervisor.v1.SupervisorService/DeleteImage',
+            batos_dot_supervisor_dot_v1_dot_supervisor__pb2.DeleteImageRequest.SerializeToString,
+            batos_dot_supervisor_dot_v1_dot_supervisor__pb2.DeleteImageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def Converse(request,

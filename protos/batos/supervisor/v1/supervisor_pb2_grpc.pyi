@@ -33,6 +33,18 @@ class SupervisorServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> SupervisorServiceAsyncStub: ...
+    SaveImage: _grpc.UnaryStreamMultiCallable[_supervisor_pb2.SaveImageRequest, _supervisor_pb2.SaveImageResponse]
+    """Makes one Living Image of all services' state while they serve; tells how far it is, and last
+    the image.
+    """
+    LoadImage: _grpc.UnaryStreamMultiCallable[_supervisor_pb2.LoadImageRequest, _supervisor_pb2.LoadImageResponse]
+    """Puts all services back to an image: all of them or none. They start anew, this one last."""
+    ListImages: _grpc.UnaryUnaryMultiCallable[_supervisor_pb2.ListImagesRequest, _supervisor_pb2.ListImagesResponse]
+    """Images, newest first."""
+    VerifyImage: _grpc.UnaryUnaryMultiCallable[_supervisor_pb2.VerifyImageRequest, _supervisor_pb2.VerifyImageResponse]
+    """Reads a whole image; DATA_LOSS names the part that is damaged."""
+    DeleteImage: _grpc.UnaryUnaryMultiCallable[_supervisor_pb2.DeleteImageRequest, _supervisor_pb2.DeleteImageResponse]
+    """Removes an image."""
     Converse: _grpc.UnaryStreamMultiCallable[_supervisor_pb2.ConverseRequest, _supervisor_pb2.ConverseResponse]
     """One turn: recall, prompt, answer. The turn is durable before `finished` is sent; the same
     request_id replays the finished turn. Turns of one Soma are answered one after another.
@@ -71,6 +83,18 @@ class SupervisorServiceAsyncStub(SupervisorServiceStub):
     """Speaks for the personas and decides which model each speaks with."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    SaveImage: _aio.UnaryStreamMultiCallable[_supervisor_pb2.SaveImageRequest, _supervisor_pb2.SaveImageResponse]  # type: ignore[assignment]
+    """Makes one Living Image of all services' state while they serve; tells how far it is, and last
+    the image.
+    """
+    LoadImage: _aio.UnaryStreamMultiCallable[_supervisor_pb2.LoadImageRequest, _supervisor_pb2.LoadImageResponse]  # type: ignore[assignment]
+    """Puts all services back to an image: all of them or none. They start anew, this one last."""
+    ListImages: _aio.UnaryUnaryMultiCallable[_supervisor_pb2.ListImagesRequest, _supervisor_pb2.ListImagesResponse]  # type: ignore[assignment]
+    """Images, newest first."""
+    VerifyImage: _aio.UnaryUnaryMultiCallable[_supervisor_pb2.VerifyImageRequest, _supervisor_pb2.VerifyImageResponse]  # type: ignore[assignment]
+    """Reads a whole image; DATA_LOSS names the part that is damaged."""
+    DeleteImage: _aio.UnaryUnaryMultiCallable[_supervisor_pb2.DeleteImageRequest, _supervisor_pb2.DeleteImageResponse]  # type: ignore[assignment]
+    """Removes an image."""
     Converse: _aio.UnaryStreamMultiCallable[_supervisor_pb2.ConverseRequest, _supervisor_pb2.ConverseResponse]  # type: ignore[assignment]
     """One turn: recall, prompt, answer. The turn is durable before `finished` is sent; the same
     request_id replays the finished turn. Turns of one Soma are answered one after another.
@@ -106,6 +130,48 @@ class SupervisorServiceAsyncStub(SupervisorServiceStub):
 
 class SupervisorServiceServicer(metaclass=_abc_1.ABCMeta):
     """Speaks for the personas and decides which model each speaks with."""
+
+    @_abc_1.abstractmethod
+    def SaveImage(
+        self,
+        request: _supervisor_pb2.SaveImageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_supervisor_pb2.SaveImageResponse], _abc.AsyncIterator[_supervisor_pb2.SaveImageResponse]]:
+        """Makes one Living Image of all services' state while they serve; tells how far it is, and last
+        the image.
+        """
+
+    @_abc_1.abstractmethod
+    def LoadImage(
+        self,
+        request: _supervisor_pb2.LoadImageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_supervisor_pb2.LoadImageResponse], _abc.AsyncIterator[_supervisor_pb2.LoadImageResponse]]:
+        """Puts all services back to an image: all of them or none. They start anew, this one last."""
+
+    @_abc_1.abstractmethod
+    def ListImages(
+        self,
+        request: _supervisor_pb2.ListImagesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_supervisor_pb2.ListImagesResponse, _abc.Awaitable[_supervisor_pb2.ListImagesResponse]]:
+        """Images, newest first."""
+
+    @_abc_1.abstractmethod
+    def VerifyImage(
+        self,
+        request: _supervisor_pb2.VerifyImageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_supervisor_pb2.VerifyImageResponse, _abc.Awaitable[_supervisor_pb2.VerifyImageResponse]]:
+        """Reads a whole image; DATA_LOSS names the part that is damaged."""
+
+    @_abc_1.abstractmethod
+    def DeleteImage(
+        self,
+        request: _supervisor_pb2.DeleteImageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_supervisor_pb2.DeleteImageResponse, _abc.Awaitable[_supervisor_pb2.DeleteImageResponse]]:
+        """Removes an image."""
 
     @_abc_1.abstractmethod
     def Converse(

@@ -1,0 +1,131 @@
+"""What the Supervisor's RPCs about images do."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from services.supervisor import sqlite_events
+from services.supervisor.events import EventKind, Happening
+from services.supervisor.gpu_lease import ServingState
+from services.supervisor.images import archive
+from services.supervisor.images.loading import Loaded, Loader, Receipt, Wish
+from services.supervisor.images.manifest import Manifest
+from services.supervisor.images.saving import Progress, Saver, Tell
+from services.supervisor.images.store import COLLECTION, ImageStore
+from services.supervisor.sqlite_journal import Journal
+from shared.errors import FailedPrecondition
+
+T = TypeVar("T")
+SaveReceipt = Callable[[sqlite3.Connection, Manifest], None]
+
+
+class Images:
+    """Saves, loads, lists and removes images; one save or load at a time."""
+
+    def __init__(
+        self,
+        store: ImageStore,
+        saver: Saver,
+        loader: Loader,
+        journal: Journal,
+        serving: Callable[[], ServingState],
+    ) -> None:
+        self.store = store
+        self._saver = saver
+        self._loader = loader
+        self._journal = journal
+        self._serving = serving
+        self._busy = ""
+
+    async def save(self, image_id: str, tell: Tell, receipt: SaveReceipt) -> Manifest:
+        """Makes an image and tells the journal of it; see `Saver.save`."""
+        async with self._alone("saved"):
+            manifest = await self._saver.save(image_id, tell)
+        name = f"{COLLECTION}/{image_id}"
+        happening = Happening(EventKind.IMAGE_SAVED, "", name, f"{name} was saved.")
+
+        def note(connection: sqlite3.Connection) -> None:
+            sqlite_events.append(connection, happening)
+            receipt(connection, manifest)
+
+        await self._journal.write(note)
+        return manifest
+
+    async def load(self, wish: Wish, tell: Tell, receipt: Receipt) -> Loaded:
+        """Puts everything back to an image; see `Loader.load`."""
+        async with self._alone("loaded"):
+            return await self._loader.load(wish, self._serving, tell, receipt)
+
+    async def verify(self, image_id: str) -> Manifest:
+        """Reads a whole image; DataLoss names the part that is damaged."""
+        path = self.store.path(image_id)
+        return await asyncio.to_thread(archive.verify, path, lambda _: None)
+
+    async def delete(self, image_id: str, receipt: Callable[[sqlite3.Connection], None]) -> None:
+        """Removes an image; NotFound."""
+        await asyncio.to_thread(self.store.delete, image_id)
+        name = f"{COLLECTION}/{image_id}"
+        happening = Happening(EventKind.IMAGE_DELETED, "", name, f"{name} was removed.")
+
+        def note(connection: sqlite3.Connection) -> None:
+            sqlite_events.append(connection, happening)
+            receipt(connection)
+
+        await self._journal.write(note)
+
+    async def save_by_clock(self, image_id: str) -> None:
+        """Makes an image that nobody waits for."""
+        await self.save(image_id, lambda _: None, lambda _, __: None)
+
+    async def note_failure(self, why: str) -> None:
+        """Tells that a scheduled image could not be made."""
+        happening = Happening(EventKind.IMAGE_FAILED, message=why)
+        await self._journal.write(lambda c: sqlite_events.append(c, happening))
+
+    @asynccontextmanager
+    async def _alone(self, what: str) -> AsyncGenerator[None, None]:
+        if self._busy:
+            raise FailedPrecondition(
+                f"an image is being {self._busy}; wait for its end", reason="IMAGE_IN_PROGRESS"
+            )
+        self._busy = what
+        try:
+            yield
+        finally:
+            self._busy = ""
+
+
+def id_of(request_id: str) -> str:
+    """The id of an image that a request makes."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{request_id[:8]}"
+
+
+async def told(
+    work: Callable[[Tell], Awaitable[T]],
+) -> AsyncGenerator[Progress | T, None]:
+    """What some work tells as it goes on, thinned out to what anybody can read, and its result.
+
+    Closing this early cancels the work.
+    """
+    queue: asyncio.Queue[Progress | None] = asyncio.Queue()
+    latest: dict[tuple[str, str], float] = {}
+    loop = asyncio.get_running_loop()
+
+    def tell(progress: Progress) -> None:
+        key = (progress.phase, progress.service)
+        if progress.done == progress.total or loop.time() - latest.get(key, 0) >= 0.1:
+            latest[key] = loop.time()
+            queue.put_nowait(progress)
+
+    task = asyncio.ensure_future(work(tell))
+    task.add_done_callback(lambda _: queue.put_nowait(None))
+    try:
+        while (progress := await queue.get()) is not None:
+            yield progress
+        yield await task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})

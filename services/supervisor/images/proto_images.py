@@ -1,0 +1,53 @@
+"""Images as messages of the contract."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from batos.supervisor.v1 import supervisor_pb2 as pb
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.supervisor.images.archive import SUFFIX
+from services.supervisor.images.manifest import ImageModel, Manifest
+from services.supervisor.images.saving import Progress
+from services.supervisor.images.store import COLLECTION
+
+
+def image_message(folder: Path, manifest: Manifest) -> pb.Image:
+    """An image as its manifest has it."""
+    created, freeze = Timestamp(), Duration()
+    created.FromDatetime(manifest.created)
+    freeze.FromTimedelta(timedelta(milliseconds=manifest.freeze_ms))
+    return pb.Image(
+        name=f"{COLLECTION}/{manifest.image}",
+        created_at=created,
+        size_bytes=(folder / f"{manifest.image}{SUFFIX}").stat().st_size,
+        parts=[_part(manifest, service) for service in manifest.schemas],
+        models=[model_message(model) for model in manifest.models],
+        freeze=freeze,
+    )
+
+
+def model_message(model: ImageModel) -> pb.ImageModel:
+    """A model that an image needs."""
+    return pb.ImageModel(tag=model.tag, digest=model.digest, included=model.included)
+
+
+def progress_message(progress: Progress) -> pb.ImageProgress:
+    """How far it is."""
+    return pb.ImageProgress(
+        phase=progress.phase,
+        service=progress.service,
+        done_bytes=progress.done,
+        total_bytes=progress.total,
+    )
+
+
+def _part(manifest: Manifest, service: str) -> pb.ImagePart:
+    files = manifest.of(service)
+    return pb.ImagePart(
+        service=service,
+        size_bytes=sum(file.size for file in files),
+        file_count=len(files),
+        schema=manifest.schemas[service],
+    )

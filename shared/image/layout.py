@@ -1,0 +1,102 @@
+"""Where a service keeps what belongs to images: in `.images` of its data directory."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from shared.errors import InvalidArgument
+
+_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_PIECE = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@+=-]{0,199}")
+_MOST_PIECES = 12
+
+
+class Layout:
+    """The folders of one data directory."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.root = data_dir / ".images"
+
+    def cut(self, image: str) -> Path:
+        """What was pinned for an image that is being made."""
+        return self.root / f"cut-{_checked(image)}"
+
+    def staged(self, image: str) -> Path:
+        """What was imported; there only once it is whole."""
+        return self.root / f"staged-{_checked(image)}"
+
+    def arriving(self, image: str) -> Path:
+        """What is being imported."""
+        return self.root / f"arriving-{_checked(image)}"
+
+    @property
+    def decision(self) -> Path:
+        """Names the image to switch to; whoever starts and finds it finishes the switch."""
+        return self.root / "switch"
+
+    @property
+    def replaced(self) -> Path:
+        """What was in use before the switch, until that is done."""
+        return self.root / "replaced"
+
+    @property
+    def loaded(self) -> Path:
+        """Names the image that was switched to last."""
+        return self.root / "loaded"
+
+    def loaded_image(self) -> str:
+        """The image that was switched to last; "" where there was none."""
+        try:
+            return self.loaded.read_text(encoding="ascii")
+        except FileNotFoundError:
+            return ""
+
+    def discard(self, image: str) -> None:
+        """Drops whatever is kept for an image that is not being switched to."""
+        for folder in (self.cut(image), self.staged(image), self.arriving(image)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def forget_cuts(self) -> None:
+        """Drops what a process before us left half done."""
+        for pattern in ("cut-*", "arriving-*"):
+            for folder in self.root.glob(pattern):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def checked_file_name(name: str) -> Path:
+    """A relative path that stays where it is put; InvalidArgument for any other."""
+    pieces = name.split("/")
+    well_formed = len(pieces) <= _MOST_PIECES and all(_PIECE.fullmatch(p) for p in pieces)
+    if not well_formed or any(set(piece) == {"."} for piece in pieces):
+        raise InvalidArgument.of_field("file.name", f"{name[:80]!r} is not a relative path")
+    return Path(*pieces)
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Writes a small file wholly or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.name}.new")
+    with beside.open("w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.rename(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _checked(image: str) -> str:
+    if not _IMAGE.fullmatch(image):
+        raise InvalidArgument.of_field(
+            "image", "must be letters, digits, '.', '_' and '-', at most 100"
+        )
+    return image
