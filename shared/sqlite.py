@@ -88,6 +88,8 @@ class Database:
         trigger, that is not of this schema.
         """
         copy = self.copied(path)
+        if not await asyncio.to_thread(_is_begun, path):  # else it would become a new, empty one
+            raise DataLoss(f"{path.name} is not a database of this program")
         try:
             await copy.open()
             await copy.read(_check_integrity)
@@ -186,6 +188,17 @@ def _connected(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     return connection
+
+
+def _is_begun(path: Path) -> bool:
+    """Whether a file has any schema of ours; True where it is no database at all."""
+    connection = _connected(path)
+    try:
+        return bool(connection.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.DatabaseError:
+        return True
+    finally:
+        connection.close()
 
 
 def _check_integrity(connection: sqlite3.Connection) -> None:

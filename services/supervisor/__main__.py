@@ -141,7 +141,7 @@ def start_conversation(
     )
 
 
-def start_images(
+async def start_images(
     settings: SupervisorSettings, adapters: Adapters, arbiter: GpuArbiter, stack: AsyncExitStack
 ) -> Images:
     """Images of all services, with the schedule running beside them."""
@@ -154,6 +154,7 @@ def start_images(
     saver = Saver(store, [*adapters.parts, own], adapters.personas)
     loader = Loader(store, saver, own, adapters.parts, adapters.model)
     images = Images(store, saver, loader, journal, lambda: arbiter.state)
+    await images.open()
     if settings.image_every_hours:
         every = timedelta(hours=settings.image_every_hours)
         kept = settings.image_keep
@@ -184,7 +185,7 @@ async def assembled(settings: SupervisorSettings) -> AsyncIterator[SupervisorSer
             swapper=swapper,
             events=SqliteEvents(adapters.journal),
             ledger=Ledger(adapters.journal.database),
-            images=start_images(settings, adapters, arbiter, stack),
+            images=await start_images(settings, adapters, arbiter, stack),
         )
         yield SupervisorServicer(domain)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -122,7 +123,7 @@ class Cuts:
         await self._release(cut)
         for snapshot in cut.snapshots.values():
             await snapshot.close()
-        await asyncio.to_thread(self._layout.discard, image)
+        await asyncio.to_thread(shutil.rmtree, cut.folder, True)
 
 
 def _link(to: Path, source: Path) -> None:

@@ -1,6 +1,7 @@
 """ImagePartService over a part: the same for every stateful service."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -13,12 +14,14 @@ from batos.image.v1 import image_pb2_grpc
 
 from shared import process
 from shared.durations import seconds_of
-from shared.errors import InvalidArgument
+from shared.errors import BatosError, InvalidArgument
 from shared.image import switching
 from shared.image.cutting import CHUNK_BYTES, Cuts
 from shared.image.layout import Layout
 from shared.image.part import Part
 from shared.image.staging import Arriving, Piece, Staging
+
+_RUN_OUT_SECONDS = 2.0
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -64,11 +67,18 @@ class ImagePartServicer(image_pb2_grpc.ImagePartServiceServicer):
         self, request_iterator: AsyncIterator[pb.ImportRequest], context: Context
     ) -> pb.ImportResponse:
         """Takes files."""
-        first = await anext(aiter(request_iterator), None)
+        try:
+            return await self._taken(request_iterator)
+        except BatosError:
+            await _run_out(request_iterator)
+            raise
+
+    async def _taken(self, requests: AsyncIterator[pb.ImportRequest]) -> pb.ImportResponse:
+        first = await anext(aiter(requests), None)
         if first is None or first.WhichOneof("kind") != "image":
             raise InvalidArgument.of_field("image", "must come first")
         async with self._importing:
-            models = await self._staging.take(first.image, _pieces(request_iterator))
+            models = await self._staging.take(first.image, _pieces(requests))
         return pb.ImportResponse(models=[pb.Model(tag=m.tag, digest=m.digest) for m in models])
 
     async def Switch(self, request: pb.SwitchRequest, context: Context) -> pb.SwitchResponse:
@@ -88,6 +98,14 @@ class ImagePartServicer(image_pb2_grpc.ImagePartServiceServicer):
         """Drops."""
         await self._cuts.discard(request.image)
         return pb.DiscardResponse()
+
+
+async def _run_out(requests: AsyncIterator[pb.ImportRequest]) -> None:
+    """Reads what was sent already: gRPC's client shows who still sends an error of its own."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_RUN_OUT_SECONDS):
+            async for _ in requests:
+                pass
 
 
 async def _pieces(requests: AsyncIterator[pb.ImportRequest]) -> AsyncIterator[Piece]:

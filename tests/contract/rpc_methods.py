@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from batos.image.v1 import image_pb2
 from batos.memory.v1 import memory_pb2
 from batos.sandbox.v1 import sandbox_pb2
 from batos.supervisor.v1 import supervisor_pb2
@@ -29,4 +30,8 @@ def path_of(method: MethodDescriptor) -> str:
     return f"/{method.containing_service.full_name}/{method.name}"
 
 
+# Served by every stateful service beside its own methods.
+(_image_part,) = image_pb2.DESCRIPTOR.services_by_name.values()
+IMAGE_PART_METHODS = list(_image_part.methods)
 ALL_METHODS = [method for service in PACKAGES for method in methods_of(service)]
+ALL_METHODS += IMAGE_PART_METHODS

@@ -14,7 +14,7 @@ from services.supervisor.images import archive, pending
 from services.supervisor.images.manifest import ImageModel, Manifest
 from services.supervisor.images.own_part import OwnPart
 from services.supervisor.images.parts import ImagePart, ImportPiece, RemotePart
-from services.supervisor.images.saving import Progress, Saver, Tell
+from services.supervisor.images.saving import Order, Progress, Saver, Tell
 from services.supervisor.images.store import ImageStore, size_of
 from shared.errors import BatosError, FailedPrecondition
 from shared.image.cutting import LONGEST_SECONDS
@@ -87,7 +87,8 @@ class Loader:
             if wish.discard_current:
                 await self._saver.freeze(before, LONGEST_SECONDS)
             else:
-                await self._saver.save(before, tell, stay_frozen=True)
+                note = f"what there was before {wish.image_id} was loaded"
+                await self._saver.save(Order(before, note=note), tell, stay_frozen=True)
             loaded = Loaded(manifest, "" if wish.discard_current else before, missing)
             await asyncio.to_thread(_finish_journal, self._own.staged(key), made, loaded, receipt)
             await asyncio.to_thread(pending.remember, self._own.data_dir, key)

@@ -46,6 +46,8 @@ class Manifest(_Strict):
 
     format: int
     image: _Name
+    request_id: str  # "" where nobody asked for it
+    note: str
     created_at: str
     freeze_ms: float
     schemas: dict[str, int]

@@ -13,10 +13,12 @@ from services.supervisor.gpu_lease import ServingState
 from services.supervisor.images import archive
 from services.supervisor.images.loading import Loaded, Loader, Receipt, Wish
 from services.supervisor.images.manifest import Manifest
-from services.supervisor.images.saving import Progress, Saver, Tell
+from services.supervisor.images.saving import Order, Progress, Saver, Tell
 from services.supervisor.images.store import COLLECTION, ImageStore
 from services.supervisor.sqlite_journal import Journal
-from shared.errors import FailedPrecondition
+from shared.errors import FailedPrecondition, InvalidArgument
+
+NOTE_CHARACTERS = 1000
 
 T = TypeVar("T")
 SaveReceipt = Callable[[sqlite3.Connection, Manifest], None]
@@ -40,18 +42,29 @@ class Images:
         self._serving = serving
         self._busy = ""
 
-    async def save(self, image_id: str, tell: Tell, receipt: SaveReceipt) -> Manifest:
-        """Makes an image and tells the journal of it; see `Saver.save`."""
+    async def open(self) -> None:
+        """Removes images that were deleted in name only before a crash."""
+        for image_id in await self._journal.read(_deleted):
+            await asyncio.to_thread(self.store.discard, image_id)
+
+    async def save(self, order: Order, tell: Tell, receipt: SaveReceipt) -> Manifest:
+        """Makes an image and tells the journal of it; see `Saver.save`.
+
+        One that the same request made before a crash is taken for what was asked.
+        """
+        if len(order.note) > NOTE_CHARACTERS:
+            raise InvalidArgument.of_field("note", f"must be at most {NOTE_CHARACTERS} characters")
         async with self._alone("saved"):
-            manifest = await self._saver.save(image_id, tell)
-        name = f"{COLLECTION}/{image_id}"
+            manifest = await asyncio.to_thread(self.store.made_for, order.request_id)
+            manifest = manifest or await self._saver.save(order, tell)
+        name = f"{COLLECTION}/{manifest.image}"
         happening = Happening(EventKind.IMAGE_SAVED, "", name, f"{name} was saved.")
 
-        def note(connection: sqlite3.Connection) -> None:
+        def write(connection: sqlite3.Connection) -> None:
             sqlite_events.append(connection, happening)
             receipt(connection, manifest)
 
-        await self._journal.write(note)
+        await self._journal.write(write)
         return manifest
 
     async def load(self, wish: Wish, tell: Tell, receipt: Receipt) -> Loaded:
@@ -65,20 +78,21 @@ class Images:
         return await asyncio.to_thread(archive.verify, path, lambda _: None)
 
     async def delete(self, image_id: str, receipt: Callable[[sqlite3.Connection], None]) -> None:
-        """Removes an image; NotFound."""
-        await asyncio.to_thread(self.store.delete, image_id)
+        """Removes an image, in the journal first; NotFound."""
+        await asyncio.to_thread(self.store.path, image_id)
         name = f"{COLLECTION}/{image_id}"
         happening = Happening(EventKind.IMAGE_DELETED, "", name, f"{name} was removed.")
 
-        def note(connection: sqlite3.Connection) -> None:
+        def write(connection: sqlite3.Connection) -> None:
             sqlite_events.append(connection, happening)
             receipt(connection)
 
-        await self._journal.write(note)
+        await self._journal.write(write)
+        await asyncio.to_thread(self.store.discard, image_id)
 
     async def save_by_clock(self, image_id: str) -> None:
         """Makes an image that nobody waits for."""
-        await self.save(image_id, lambda _: None, lambda _, __: None)
+        await self.save(Order(image_id), lambda _: None, lambda _, __: None)
 
     async def note_failure(self, why: str) -> None:
         """Tells that a scheduled image could not be made."""
@@ -98,9 +112,16 @@ class Images:
             self._busy = ""
 
 
-def id_of(request_id: str) -> str:
-    """The id of an image that a request makes."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{request_id[:8]}"
+def order_of(request_id: str, note: str) -> Order:
+    """What a request asks for."""
+    return Order(f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{request_id[:8]}", request_id, note)
+
+
+def _deleted(connection: sqlite3.Connection) -> list[str]:
+    rows = connection.execute(
+        "SELECT subject FROM events WHERE kind = ?", (EventKind.IMAGE_DELETED,)
+    )
+    return [row["subject"].removeprefix(f"{COLLECTION}/") for row in rows]
 
 
 async def told(

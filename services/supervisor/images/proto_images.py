@@ -25,6 +25,7 @@ def image_message(folder: Path, manifest: Manifest) -> pb.Image:
         parts=[_part(manifest, service) for service in manifest.schemas],
         models=[model_message(model) for model in manifest.models],
         freeze=freeze,
+        note=manifest.note,
     )
 
 

@@ -33,6 +33,15 @@ class Progress:
 Tell = Callable[[Progress], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The id that an image is to have, who asked for it ("" nobody), and what to remember of it."""
+
+    image_id: str
+    request_id: str = ""
+    note: str = ""
+
+
 class Personas(Protocol):
     """Where personas are kept."""
 
@@ -48,16 +57,16 @@ class Saver:
         self._parts = parts
         self._personas = personas
 
-    async def save(self, image_id: str, tell: Tell, *, stay_frozen: bool = False) -> Manifest:
+    async def save(self, order: Order, tell: Tell, *, stay_frozen: bool = False) -> Manifest:
         """Returns once the image is on the disk under its name.
 
         With `stay_frozen` all parts stay held, for ten minutes at most, until `release`. Raises
         FailedPrecondition (THAWED_EARLY) where a part went on too soon, ResourceExhausted
         (DISK_FULL), and what the parts raise; nothing is left of an image then.
         """
-        done = False
+        image_id, done = order.image_id, False
         try:
-            manifest = await self._saved(image_id, tell, stay_frozen)
+            manifest = await self._saved(order, tell, stay_frozen)
             done = True
             return manifest
         finally:
@@ -80,8 +89,9 @@ class Saver:
             *(part.discard(image_id) for part in self._parts), return_exceptions=True
         )
 
-    async def _saved(self, image_id: str, tell: Tell, stay_frozen: bool) -> Manifest:
+    async def _saved(self, order: Order, tell: Tell, stay_frozen: bool) -> Manifest:
         tell(Progress("freezing"))
+        image_id = order.image_id
         models = await self._models()
         ttl = LONGEST_SECONDS if stay_frozen else _FREEZE_SECONDS
         began, created = time.monotonic(), datetime.now(UTC)
@@ -96,6 +106,8 @@ class Saver:
             manifest = Manifest(
                 format=FORMAT,
                 image=image_id,
+                request_id=order.request_id,
+                note=order.note,
                 created_at=created.isoformat(),
                 freeze_ms=round(freeze_ms, 1),
                 schemas={part.service: (await part.state())[1] for part in self._parts},

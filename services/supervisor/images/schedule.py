@@ -10,7 +10,8 @@ from services.supervisor.images.store import ImageStore
 from shared.errors import BatosError
 
 PREFIX = "auto-"
-_RETRY_SECONDS = 900.0
+_FIRST_RETRY_SECONDS = 2.0  # at the start the other services may not be there yet
+_LONGEST_RETRY_SECONDS = 900.0
 _GLANCE_SECONDS = 60.0
 
 _log = structlog.get_logger()
@@ -38,12 +39,16 @@ class Schedule:
         self._kept = kept
 
     async def run(self) -> None:
-        """Works until cancelled."""
+        """Works until cancelled; what fails is tried again after growing pauses."""
+        pause = _FIRST_RETRY_SECONDS
         while True:
-            seconds = _GLANCE_SECONDS
-            if await asyncio.to_thread(self.due, datetime.now(UTC)):
-                seconds = _GLANCE_SECONDS if await self._saved() else _RETRY_SECONDS
-            await asyncio.sleep(seconds)
+            due = await asyncio.to_thread(self.due, datetime.now(UTC))
+            if due and not await self._saved():
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
+                continue
+            pause = _FIRST_RETRY_SECONDS
+            await asyncio.sleep(_GLANCE_SECONDS)
 
     def due(self, now: datetime) -> bool:
         """Whether it is time for another image; one from the future does not count."""
@@ -54,7 +59,7 @@ class Schedule:
         """Removes the scheduled images that are too many, oldest first."""
         scheduled = [name for name, _ in self._store.all() if name.startswith(PREFIX)]
         for name in scheduled[self._kept :]:
-            self._store.delete(name)
+            self._store.discard(name)
 
     async def _saved(self) -> bool:
         try:

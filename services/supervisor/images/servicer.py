@@ -13,7 +13,7 @@ from batos.supervisor.v1 import supervisor_pb2_grpc
 from services.supervisor.images import archive
 from services.supervisor.images.loading import Loaded, Wish
 from services.supervisor.images.manifest import Manifest
-from services.supervisor.images.methods import Images, id_of, told
+from services.supervisor.images.methods import Images, order_of, told
 from services.supervisor.images.proto_images import (
     image_message,
     model_message,
@@ -47,12 +47,12 @@ class ImagesServicer(supervisor_pb2_grpc.SupervisorServiceServicer):
             if first is not None:
                 yield first
                 return
-            image_id = id_of(naming.parse_request_id(request.request_id))
+            order = order_of(naming.parse_request_id(request.request_id), request.note)
 
             def receipt(connection: sqlite3.Connection, manifest: Manifest) -> None:
                 ledger.record(connection, request, self._saved(manifest))
 
-            work = told(lambda tell: self._images.save(image_id, tell, receipt))
+            work = told(lambda tell: self._images.save(order, tell, receipt))
             async with aclosing(work) as events:
                 async for event in events:
                     if isinstance(event, Progress):

@@ -50,10 +50,15 @@ class ImageStore:
         sync_folder(self.folder)
         return path
 
-    def delete(self, image_id: str) -> None:
-        """Removes an image; NotFound."""
-        self.path(image_id).unlink()
+    def discard(self, image_id: str) -> None:
+        """Removes an image, if it is there."""
+        (self.folder / f"{image_id}{SUFFIX}").unlink(missing_ok=True)
         sync_folder(self.folder)
+
+    def made_for(self, request_id: str) -> Manifest | None:
+        """The image that this request made, if any."""
+        made = (m for _, m in self.all() if request_id and m.request_id == request_id)
+        return next(made, None)
 
     def all(self) -> Sequence[tuple[str, Manifest]]:
         """Ids and manifests, newest first; files that are no images are passed over."""

@@ -140,6 +140,11 @@ class Ready:
             request_id=fresh(), fencing_token=await self._lease()
         )
 
+    async def _DeleteImage(self):
+        request = VALID["supervisor"]["SaveImage"]()
+        saved = [event async for event in self._supervisor.SaveImage(request)][-1].image
+        return supervisor.DeleteImageRequest(request_id=fresh(), name=saved.name)
+
     async def settle(self) -> None:
         """Gives back whatever lease is held."""
         for token in range(1, 40):
@@ -147,8 +152,9 @@ class Ready:
             await self._supervisor.ReleaseGpuLease(request)
 
 
-# These need a model that has won, and are repeated in tests/integration/supervisor/test_swap.py.
-ELSEWHERE = {"ReportModelSwap", "RollBackPersona"}
+# The first two need a model that has won, and are repeated in tests/integration/supervisor; the
+# third puts everything back, and is repeated in tests/integration/images.
+ELSEWHERE = {"ReportModelSwap", "RollBackPersona", "LoadImage"}
 
 
 @pytest.mark.parametrize("name", sorted(set(MUTATIONS) - ELSEWHERE))
@@ -210,7 +216,7 @@ async def test_the_same_request_sent_many_times_at_once_acts_once(stack, name):
 
 def change(request) -> None:
     """Makes another request of it, still a good one where that can be."""
-    for field in ("namespace", "text", "persona", "holder", "name", "source"):
+    for field in ("namespace", "text", "persona", "holder", "name", "source", "note"):
         if field in request.DESCRIPTOR.fields_by_name and getattr(request, field):
             setattr(request, field, getattr(request, field) + "x")
             return

@@ -245,6 +245,13 @@ SUPERVISOR: Mapping[str, Callable[[], Message]] = {
         request_id=fresh(), persona="ROBIN"
     ),
     "WatchEvents": lambda: supervisor.WatchEventsRequest(after_sequence=1),
+    "SaveImage": lambda: supervisor.SaveImageRequest(request_id=fresh(), note="of a test"),
+    "LoadImage": lambda: supervisor.LoadImageRequest(
+        request_id=fresh(), name=_named("images"), discard_current=True
+    ),
+    "ListImages": lambda: supervisor.ListImagesRequest(page_size=5, page_token=NOWHERE),
+    "VerifyImage": lambda: supervisor.VerifyImageRequest(name=_named("images")),
+    "DeleteImage": lambda: supervisor.DeleteImageRequest(request_id=fresh(), name=_named("images")),
 }
 
 VALID: Mapping[str, Mapping[str, Callable[[], Message]]] = {

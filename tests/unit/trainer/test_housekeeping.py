@@ -68,7 +68,9 @@ class Collected(ScriptedBackend):
         self.deleted.append(tag)
 
 
-async def test_old_models_go_and_those_in_a_pointers_history_stay(runs: SqliteRuns) -> None:
+async def test_old_models_go_and_those_in_a_pointers_history_stay(
+    runs: SqliteRuns, tmp_path: Path
+) -> None:
     for number in range(1, 8):
         state = TrainingState.REJECTED if number == 6 else TrainingState.SUCCEEDED
         await ended(runs, number, state)
@@ -76,14 +78,17 @@ async def test_old_models_go_and_those_in_a_pointers_history_stay(runs: SqliteRu
     backend = Collected()
     # Rolled back twice: it speaks with an old one, and would go back to an older one still.
     arbiter = Speaking("brick:run-3", "brick:run-1")
-    await OldModels(arbiter, backend, runs, kept_count=2).collect("BRICK")
+    for number in range(1, 6):
+        filled(tmp_path / str(number), 10)
+    await OldModels(arbiter, backend, runs, 2, tmp_path).collect("BRICK")
     assert backend.deleted == ["brick:run-4", "brick:run-2"]
+    assert sorted(path.name for path in tmp_path.glob("[0-9]")) == ["1", "3", "5"]
 
 
-async def test_a_backend_that_is_away_ends_no_run(runs: SqliteRuns) -> None:
+async def test_a_backend_that_is_away_ends_no_run(runs: SqliteRuns, tmp_path: Path) -> None:
     for number in range(1, 4):
         await ended(runs, number, TrainingState.SUCCEEDED)
-    await OldModels(Speaking("x", ""), Collected(away=True), runs, kept_count=1).collect("BRICK")
+    await OldModels(Speaking("x", ""), Collected(away=True), runs, 1, tmp_path).collect("BRICK")
 
 
 def filled(folder: Path, size: int) -> Path:

@@ -1550,10 +1550,13 @@ class Image(_message.Message):
     PARTS_FIELD_NUMBER: _builtins.int
     MODELS_FIELD_NUMBER: _builtins.int
     FREEZE_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"images/{id}"."""
     size_bytes: _builtins.int
     """Of the whole file."""
+    note: _builtins.str
+    """What its owner wanted to remember of it."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When its cut was made."""
@@ -1579,10 +1582,11 @@ class Image(_message.Message):
         parts: _abc.Iterable[Global___ImagePart] | None = ...,
         models: _abc.Iterable[Global___ImageModel] | None = ...,
         freeze: _duration_pb2.Duration | None = ...,
+        note: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "freeze", b"freeze"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "freeze", b"freeze", "models", b"models", "name", b"name", "parts", b"parts", "size_bytes", b"size_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "freeze", b"freeze", "models", b"models", "name", b"name", "note", b"note", "parts", b"parts", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1693,16 +1697,20 @@ class SaveImageRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID chosen by the caller; repeating it returns the first answer."""
+    note: _builtins.str
+    """What its owner wants to remember of it; at most 1,000 characters."""
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
+        note: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
