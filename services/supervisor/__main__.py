@@ -155,6 +155,7 @@ async def start_images(
     loader = Loader(store, saver, own, adapters.parts, adapters.model)
     images = Images(store, saver, loader, journal, lambda: arbiter.state)
     await images.open()
+    stack.push_async_callback(images.close)
     if settings.image_every_hours:
         every = timedelta(hours=settings.image_every_hours)
         kept = settings.image_keep

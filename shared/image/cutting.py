@@ -43,7 +43,7 @@ class Cuts:
     async def freeze(self, image: str, ttl: float, model_tags: Sequence[str]) -> int:
         """Holds writes and pins; the bytes that `export` will give, about.
 
-        InvalidArgument for a time that is none; FailedPrecondition while another cut is frozen.
+        InvalidArgument for a time that is none. Lets go of every other cut.
         """
         if not 0 < ttl <= LONGEST_SECONDS:
             raise InvalidArgument.of_field("ttl", f"must be above 0, at most {LONGEST_SECONDS:g} s")
@@ -51,8 +51,8 @@ class Cuts:
         async with self._one_at_a_time:
             if image in self._cuts:
                 return await asyncio.to_thread(_size, folder)
-            if any(cut.frozen for cut in self._cuts.values()):
-                raise FailedPrecondition("another image is being cut", reason="IMAGE_IN_PROGRESS")
+            # Only one image is made at a time: whoever froze for another one is no more.
+            await self.close()
             cut = self._cuts[image] = _Cut(folder)
             try:
                 await cut.held.enter_async_context(self._part.quiet())
@@ -87,7 +87,10 @@ class Cuts:
                     yield chunk
 
     async def discard(self, image: str) -> None:
-        """Lets go of a cut and of imported files that are not in use."""
+        """Lets go of a cut and of imported files that are not in use; of every cut for ""."""
+        if not image:
+            await self.close()
+            return
         await self._drop(image)
         await asyncio.to_thread(self._layout.discard, image)
 

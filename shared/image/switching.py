@@ -26,7 +26,7 @@ _log = structlog.get_logger()
 def decide(data_dir: Path, image: str) -> None:
     """Makes the switch certain; FailedPrecondition where nothing was imported for the image."""
     layout = Layout(data_dir)
-    if layout.loaded_image() == image and not layout.staged(image).is_dir():
+    if image in (layout.loaded_image(), _decided(layout).rstrip(_MOVED_OUT)):
         return
     if not layout.staged(image).is_dir():
         raise FailedPrecondition(f"{image} was not imported here", reason="NOT_IMPORTED")
@@ -45,9 +45,8 @@ def finish(
     """
     layout = Layout(data_dir)
     layout.forget_cuts()
-    try:
-        decision = layout.decision.read_text(encoding="ascii")
-    except FileNotFoundError:
+    decision = _decided(layout)
+    if not decision:
         return
     image = decision.rstrip(_MOVED_OUT)
     staged = layout.staged(image)
@@ -64,6 +63,13 @@ def finish(
     shutil.rmtree(staged, ignore_errors=True)
     shutil.rmtree(layout.replaced, ignore_errors=True)
     _log.info("switched to an image", image=image)
+
+
+def _decided(layout: Layout) -> str:
+    try:
+        return layout.decision.read_text(encoding="ascii")
+    except FileNotFoundError:
+        return ""
 
 
 def _move(names: Iterable[str], source: Path, target: Path) -> None:

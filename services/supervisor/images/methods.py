@@ -43,9 +43,15 @@ class Images:
         self._busy = ""
 
     async def open(self) -> None:
-        """Removes images that were deleted in name only before a crash."""
+        """Clears up after a crash: cuts that services still hold, images deleted in name only."""
+        self._releasing = asyncio.create_task(self._saver.release(""))
         for image_id in await self._journal.read(_deleted):
             await asyncio.to_thread(self.store.discard, image_id)
+
+    async def close(self) -> None:
+        """Ends what `open` began."""
+        self._releasing.cancel()
+        await asyncio.wait({self._releasing})
 
     async def save(self, order: Order, tell: Tell, receipt: SaveReceipt) -> Manifest:
         """Makes an image and tells the journal of it; see `Saver.save`.

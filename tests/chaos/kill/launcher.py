@@ -3,7 +3,7 @@
 BATOS_KILL_MODULE names the service's module, BATOS_KILL_FILE a file. While that file exists, its
 number says how many points are passed by before the process ends by SIGKILL. Points lie right
 before and right after each commit to SQLite, and each one of Memory's table: a method of the store
-may make several.
+may make several. With BATOS_KILL_AT_SYNCS they also lie around every other sync.
 """
 
 import os
@@ -60,9 +60,23 @@ def at_table_changes() -> None:
     LanceTable.commit = surrounded  # type: ignore[method-assign]
 
 
+def at_syncs() -> None:
+    """Points around each file or folder that is synced outside of SQLite."""
+    sync = os.fsync
+
+    def surrounded(descriptor: int) -> None:
+        point()
+        sync(descriptor)
+        point()
+
+    os.fsync = surrounded
+
+
 if __name__ == "__main__":
     module = os.environ["BATOS_KILL_MODULE"]
     at_commits()
     if module == "services.memory":
         at_table_changes()
+    if os.environ.get("BATOS_KILL_AT_SYNCS"):
+        at_syncs()
     runpy.run_module(module, run_name="__main__", alter_sys=True)

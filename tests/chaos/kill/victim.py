@@ -35,6 +35,8 @@ class Victim:
 
     def __init__(self, name: str, directory: Path, settings: Mapping[str, str]) -> None:
         kind = ALL_SERVICES[name]
+        self._directory = directory
+        self.recoveries = 0
         address = f"127.0.0.1:{free_ports(1)[0]}"
         self._file = directory / f"{name}.kill"
         variables = environments([kind], {name: address}, directory)[name]
@@ -46,6 +48,15 @@ class Victim:
             directory / f"{name}.log",
         )
         self.channel = grpc.aio.insecure_channel(address, options=OPTIONS)
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it was killed, and not started again yet."""
+        return self._process.exit_status is not None
+
+    def folder(self, name: str) -> Path:
+        """A folder of its data directory's parent."""
+        return self._directory / name
 
     async def start(self) -> None:
         """Starts, and waits until it serves."""
@@ -77,6 +88,7 @@ class Victim:
         if self._process.exit_status is None:
             return False
         assert self._process.exit_status == -9, self._process.log_tail(20)
+        self.recoveries += 1
         await self.start()
         return True
 

@@ -49,13 +49,13 @@ class World:
         call = self.supervisor.Converse(request, wait_for_ready=True)
         return [event async for event in call][-1].finished
 
-    async def register(self, name: str, body: str = "a + b") -> None:
+    async def register(self, name: str, body: str = "a + b", about: str = "Combine.") -> None:
         source = f'def {name}(a: int, b: int) -> int:\n    """Combine."""\n    return {body}\n'
         result = eval(body, {"a": 2, "b": 3})
         example = toolforge_pb2.Example(
             arguments_json='{"a": 2, "b": 3}', result_json=json.dumps(result)
         )
-        spec = toolforge_pb2.Spec(name=name, description=f"Combine: {body}.", examples=[example])
+        spec = toolforge_pb2.Spec(name=name, description=about, examples=[example])
         request = toolforge_pb2.RegisterToolRequest(request_id=fresh(), spec=spec, source=source)
         await self.toolforge.RegisterTool(request)
 

@@ -121,10 +121,19 @@ async def test_it_thaws_by_itself_and_such_a_cut_is_of_no_use(database, cuts):
 async def test_freezing_again_is_the_same_freeze(cuts):
     assert await cuts.freeze("a", 5, []) > 0
     assert await cuts.freeze("a", 5, []) > 0
-    with pytest.raises(FailedPrecondition, match="another image"):
-        await cuts.freeze("b", 5, [])
-    await cuts.discard("a")
+
+
+async def test_a_later_freeze_ends_an_earlier_one(database, cuts):
+    await cuts.freeze("a", 5, [])
     await cuts.freeze("b", 5, [])
+    with pytest.raises(FailedPrecondition) as caught:
+        await cuts.thaw("a")
+    assert caught.value.reason == "THAWED_EARLY"
+    writing = asyncio.ensure_future(tell(database, "second"))
+    await asyncio.sleep(0.1)
+    assert not writing.done()
+    await cuts.discard("")
+    await writing
 
 
 async def test_a_discarded_cut_leaves_nothing(database, cuts, tmp_path):
@@ -196,6 +205,7 @@ async def test_a_crash_anywhere_in_the_switch_ends_in_the_new_state(
             pass
         else:
             assert renames > 5
+    switching.decide(tmp_path, "a")  # whoever is asked again by one who does not know
     switching.finish(tmp_path, [FILE], ["papers"])
     back = await opened(tmp_path)
     assert await told(back) == ["first"]

@@ -396,7 +396,7 @@ class DiscardRequest(_message.Message):
 
     IMAGE_FIELD_NUMBER: _builtins.int
     image: _builtins.str
-    """The image."""
+    """The image; empty lets go of every cut."""
     def __init__(
         self,
         *,

@@ -86,7 +86,7 @@ class ImagePartServiceServicer:
 
     def Freeze(self, request, context):
         """Finishes writes under way, holds new ones, and pins what is there for Export. Thaws by itself
-        once the time is over.
+        once the time is over. Lets go of any other cut: only one image is made at a time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

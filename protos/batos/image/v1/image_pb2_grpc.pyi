@@ -40,7 +40,7 @@ class ImagePartServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ImagePartServiceAsyncStub: ...
     Freeze: _grpc.UnaryUnaryMultiCallable[_image_pb2.FreezeRequest, _image_pb2.FreezeResponse]
     """Finishes writes under way, holds new ones, and pins what is there for Export. Thaws by itself
-    once the time is over.
+    once the time is over. Lets go of any other cut: only one image is made at a time.
     """
     Thaw: _grpc.UnaryUnaryMultiCallable[_image_pb2.ThawRequest, _image_pb2.ThawResponse]
     """Lets writes go on. FAILED_PRECONDITION (THAWED_EARLY) where they went on before: such a cut is
@@ -73,7 +73,7 @@ class ImagePartServiceAsyncStub(ImagePartServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Freeze: _aio.UnaryUnaryMultiCallable[_image_pb2.FreezeRequest, _image_pb2.FreezeResponse]  # type: ignore[assignment]
     """Finishes writes under way, holds new ones, and pins what is there for Export. Thaws by itself
-    once the time is over.
+    once the time is over. Lets go of any other cut: only one image is made at a time.
     """
     Thaw: _aio.UnaryUnaryMultiCallable[_image_pb2.ThawRequest, _image_pb2.ThawResponse]  # type: ignore[assignment]
     """Lets writes go on. FAILED_PRECONDITION (THAWED_EARLY) where they went on before: such a cut is
@@ -109,7 +109,7 @@ class ImagePartServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_image_pb2.FreezeResponse, _abc.Awaitable[_image_pb2.FreezeResponse]]:
         """Finishes writes under way, holds new ones, and pins what is there for Export. Thaws by itself
-        once the time is over.
+        once the time is over. Lets go of any other cut: only one image is made at a time.
         """
 
     @_abc_1.abstractmethod
