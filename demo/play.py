@@ -3,6 +3,7 @@
 import asyncio
 import os
 import platform
+import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -58,12 +59,25 @@ async def connected() -> AsyncIterator[Services]:
 async def started(journey: Journey, story: Story) -> AsyncIterator[Services]:
     """Services as processes of this machine, stopped at the end."""
     start = time.monotonic()
-    stack = LocalStack(journey.directory / "state", may_be_down=["sandbox-executor"])
+    state = journey.directory / "state"
+    stack = LocalStack(
+        state,
+        may_be_down=["sandbox-executor"],
+        # Outside of what the services keep, so that an image outlives that.
+        settings={"BATOS_SUPERVISOR_IMAGES_DIR": str(journey.directory / "images")},
+    )
+
+    async def begin_anew() -> None:
+        await stack.stop()
+        for name in stack.processes:
+            await asyncio.to_thread(shutil.rmtree, state / name, True)
+        await stack.__aenter__()
+
     with story.console.status("starting the services"):
         await stack.__aenter__()
     try:
         _tell_processes(story, stack, time.monotonic() - start)
-        yield Services(stack.addresses, None, died=stack.died)
+        yield Services(stack.addresses, None, died=stack.died, begin_anew=begin_anew)
     finally:
         with story.console.status("stopping the services"):
             await stack.stop()

@@ -1,6 +1,6 @@
 """What every step works with: the running services, the journey and the terminal."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +26,16 @@ if TYPE_CHECKING:  # the generated stubs name their asyncio variants for type ch
 
 @dataclass(frozen=True)
 class Services:
-    """Where the services are: addresses by name, the identity to show, who of them has died."""
+    """Where the services are: addresses by name, the identity to show, who of them has died.
+
+    `begin_anew` stops them, deletes all that they keep, and starts them; None where they are not
+    ours to do that with.
+    """
 
     addresses: Mapping[str, str]
     tls_dir: Path | None
     died: Callable[[], list[str]]
+    begin_anew: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True)

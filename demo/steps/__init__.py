@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from demo.claim import Evidence
 from demo.stage import Stage
-from demo.steps import compare, contain, forge, lack, learn, recall, remember
+from demo.steps import compare, contain, forge, lack, learn, recall, remember, survive
 
 Step = Callable[[Stage, Evidence], Awaitable[None]]
 
@@ -16,4 +16,5 @@ STEPS: Mapping[str, Step] = {
     "lack": lack.run,
     "learn": learn.run,
     "compare": compare.run,
+    "survive": survive.run,
 }

@@ -19,6 +19,7 @@ async def run(stage: Stage, evidence: Evidence) -> None:
     specs = heldout_specs(stage)
     before: dict[str, bool] = stage.journey.memos["before"]
     after = await passes(stage, specs, "after")
+    stage.journey.memos["after"] = after
     _tell(stage, specs, before, after)
     lacked = [spec for spec in specs if not before[spec.name]]
     gained = [spec for spec in lacked if after[spec.name]]

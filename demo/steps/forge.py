@@ -1,5 +1,7 @@
 """Step 3: tools are forged from specs, one of them by repair, and run on real arguments."""
 
+import json
+
 from batos.toolforge.v1 import toolforge_pb2 as pb
 
 from demo import known_specs, repair_specs
@@ -7,6 +9,9 @@ from demo.claim import Evidence
 from demo.forging import forge, invoke, repaired
 from demo.spec import DemoSpec
 from demo.stage import Stage
+from demo.talk import ask
+
+TOOLSMITH = "BRICK"
 
 _KNOWN = 3
 _KNOWN_CANDIDATES = 6
@@ -27,6 +32,7 @@ async def run(stage: Stage, evidence: Evidence) -> None:
     )
     names = [hit.tool.name for hit in found.hits]
     evidence.claim("the first tool is found by its meaning", forged.tool in names)
+    await _use_in_conversation(stage, evidence, [s for s, f in tools if f.tool])
 
 
 async def _forge_known(stage: Stage, evidence: Evidence) -> list[tuple[DemoSpec, pb.Forge]]:
@@ -69,6 +75,32 @@ async def _forge_by_repair(stage: Stage, evidence: Evidence) -> tuple[DemoSpec, 
     evidence.facts["repair_tried"] = tried
     evidence.claim("a first draft failed and its repair passed", repaired(done))
     return spec, done
+
+
+async def _use_in_conversation(stage: Stage, evidence: Evidence, specs: list[DemoSpec]) -> None:
+    """The toolsmith is asked in plain words; which tool to call, and how, is up to its model."""
+    used = 0
+    for spec in specs:
+        arguments, expected = spec.unseen[0]
+        given = ", ".join(json.dumps(value, ensure_ascii=False) for value in arguments.values())
+        question = f"{spec.description.rstrip('.')}: {given}."
+        answer = await ask(stage, TOOLSMITH, question, label=f"use/{spec.name}")
+        stage.story.say("you", question)
+        for call in answer.turn.tool_calls:
+            stage.story.note(f"called {call.tool} {call.arguments_json} → {call.result}")
+        stage.story.say(TOOLSMITH, answer.turn.assistant_text)
+        results = [call.result for call in answer.turn.tool_calls]
+        used += any(json.loads(r) == expected for r in results if _is_json(r))
+    evidence.facts["used_in_conversation"] = used
+    evidence.claim("the toolsmith used a tool of its own in a conversation", used > 0)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 async def _run_tools(
