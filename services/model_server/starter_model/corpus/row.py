@@ -32,7 +32,7 @@ SHARES = {
     "usual": 4,
     "second": 3,
     "repair": 14,
-    "own": 6,
+    "own": 16,
     "reread": 6,
     "chat": 34,
     "request": 6,
