@@ -1,6 +1,8 @@
 """From images to a working whole, and what the images and containers are."""
 
 import json
+import time
+import uuid
 from datetime import datetime
 
 import grpc
@@ -27,7 +29,7 @@ def test_the_demo_s_first_five_steps(compose: Compose, figures):
         seconds=280,
     )
     print(told)
-    assert "22 claims, all proven" in told
+    assert "23 claims, all proven" in told
     figures.append(("demo, steps 1 to 5", told.split("all proven, in ")[1].split(" ─")[0]))
 
 
@@ -90,3 +92,37 @@ def moment(text: str) -> datetime:
     """Docker writes nanoseconds, which datetime does not read."""
     head, _, fraction = text.rstrip("Z").partition(".")
     return datetime.fromisoformat(f"{head}.{fraction[:6].ljust(6, '0')}+00:00")
+
+
+@pytest.mark.timeout(200)
+async def test_an_image_puts_all_containers_back(compose: Compose, tmp_path, figures):
+    compose.run("cp", "identity:/identities/operator", str(tmp_path / "operator"))
+    address = f"127.0.0.1:{compose.ports['supervisor']}"
+    async with open_channel(address, tmp_path / "operator") as channel:
+        stub = SupervisorServiceStub(channel)
+        told = await turn(stub, "My boat is called Ondine.")
+        request = supervisor_pb2.SaveImageRequest(request_id=str(uuid.uuid4()))
+        saved = [event async for event in stub.SaveImage(request)][-1].image
+        later = await turn(stub, "My car is called Bertha.")
+        begun = time.monotonic()
+        load = supervisor_pb2.LoadImageRequest(request_id=str(uuid.uuid4()), name=saved.name)
+        loaded = [event async for event in stub.LoadImage(load)][-1].loaded
+        listing = supervisor_pb2.ListSomasRequest(persona="ROBIN", page_size=500)
+        somas = (await stub.ListSomas(listing, wait_for_ready=True)).somas
+        figures.append(("image loaded", f"{time.monotonic() - begun:.1f} s"))
+        assert not loaded.missing_models
+        names = {soma.name for soma in somas}
+        assert told in names
+        assert later not in names
+        asked = await turn(stub, "What is my boat called?")
+        soma = (await stub.GetSoma(supervisor_pb2.GetSomaRequest(name=asked))).soma
+        recalled = [r.text for r in soma.turns[0].recollections]
+    assert "My boat is called Ondine." in recalled
+
+
+async def turn(stub: SupervisorServiceStub, text: str) -> str:
+    """Says something to ROBIN; the Soma."""
+    request = supervisor_pb2.ConverseRequest(
+        request_id=str(uuid.uuid4()), persona="ROBIN", text=text
+    )
+    return [event async for event in stub.Converse(request)][-1].finished.soma
