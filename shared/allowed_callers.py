@@ -53,7 +53,7 @@ _METHODS: Mapping[str, frozenset[str]] = {
     "/batos.toolforge.v1.ToolForgeService/ExportTrajectories": _OPERATOR | _TRAINER,
     "/batos.trainer.v1.TrainerService/BuildDataset": _OPERATOR,
     "/batos.trainer.v1.TrainerService/ImportExamples": _OPERATOR,
-    "/batos.trainer.v1.TrainerService/StartTrainingRun": _OPERATOR,
+    "/batos.trainer.v1.TrainerService/StartTrainingRun": _OPERATOR | _SUPERVISOR,
     "/batos.trainer.v1.TrainerService/GetTrainingRun": _OPERATOR,
     "/batos.trainer.v1.TrainerService/ListTrainingRuns": _OPERATOR,
     "/batos.trainer.v1.TrainerService/WatchTrainingRun": _OPERATOR,
@@ -64,6 +64,9 @@ _METHODS: Mapping[str, frozenset[str]] = {
     "/batos.supervisor.v1.SupervisorService/CloseSoma": _OPERATOR,
     "/batos.supervisor.v1.SupervisorService/GetSoma": _OPERATOR | _TRAINER,
     "/batos.supervisor.v1.SupervisorService/ListSomas": _OPERATOR | _TRAINER,
+    "/batos.supervisor.v1.SupervisorService/SearchSomas": _OPERATOR,
+    "/batos.supervisor.v1.SupervisorService/ExportSomas": _OPERATOR,
+    "/batos.supervisor.v1.SupervisorService/ImportSoma": _OPERATOR,
     "/batos.supervisor.v1.SupervisorService/ListPersonas": _OPERATOR,
     "/batos.supervisor.v1.SupervisorService/GetPersona": _OPERATOR | _TRAINER | {"toolforge"},
     # The lease and the swap are the Trainer's alone: a pointer moves by figures, not by hand.

@@ -23,6 +23,7 @@ _SECONDS = {
     "/batos.supervisor.v1.SupervisorService/SaveImage": 3600.0,
     "/batos.supervisor.v1.SupervisorService/LoadImage": 3600.0,
     "/batos.supervisor.v1.SupervisorService/VerifyImage": 600.0,
+    "/batos.supervisor.v1.SupervisorService/ExportSomas": 600.0,
     "/batos.image.v1.ImagePartService/Export": 3600.0,
     "/batos.image.v1.ImagePartService/Import": 3600.0,
     # Upkeep of a large table may have to end before writes can be held.

@@ -10,6 +10,7 @@ from batos.supervisor.v1 import supervisor_pb2, supervisor_pb2_grpc
 
 from services.supervisor import codex
 from services.supervisor.answering import Answering
+from services.supervisor.autolearn import Autolearn, Policy
 from services.supervisor.codex_watch import CodexWatch
 from services.supervisor.conversation import Conversation, Limits
 from services.supervisor.gpu_arbiter import GpuArbiter
@@ -32,12 +33,15 @@ from services.supervisor.speech import CallLimits, Speech
 from services.supervisor.sqlite_events import SqliteEvents
 from services.supervisor.sqlite_journal import Journal
 from services.supervisor.sqlite_leases import SqliteLeases
+from services.supervisor.sqlite_lessons import SqliteLessons
 from services.supervisor.sqlite_outbox import SqliteOutbox
 from services.supervisor.sqlite_personas import SqlitePersonas
+from services.supervisor.sqlite_soma_search import SqliteSomaSearch
 from services.supervisor.sqlite_somas import SqliteSomas
 from services.supervisor.swap import Swapper
 from services.supervisor.toolbox import Toolbox
 from services.supervisor.toolforge_peer import ToolForgePeer
+from services.supervisor.trainer_peer import TrainerPeer
 from services.supervisor.turn_gate import TurnGate
 from shared import logs, process, server
 from shared.channel import open_channel
@@ -58,6 +62,7 @@ class Adapters:
     tools: ToolForgePeer
     model: OllamaModel
     parts: Sequence[GrpcPart]
+    trainer: TrainerPeer
 
 
 async def open_adapters(settings: SupervisorSettings, stack: AsyncExitStack) -> Adapters:
@@ -95,7 +100,15 @@ async def open_adapters(settings: SupervisorSettings, stack: AsyncExitStack) -> 
         keep_alive=settings.keep_alive,
     )
     stack.push_async_callback(model.close)
-    return Adapters(journal, personas, MemoryPeer(memory), ToolForgePeer(toolforge), model, parts)
+    return Adapters(
+        journal,
+        personas,
+        MemoryPeer(memory),
+        ToolForgePeer(toolforge),
+        model,
+        parts,
+        TrainerPeer(trainer),
+    )
 
 
 async def start_arbiter(
@@ -141,6 +154,23 @@ def start_conversation(
     )
 
 
+def start_autolearn(
+    settings: SupervisorSettings, adapters: Adapters, arbiter: GpuArbiter, stack: AsyncExitStack
+) -> None:
+    """Learning by itself, where the owner wants it."""
+    if not settings.autolearn_examples:
+        return
+    policy = Policy(
+        settings.autolearn_examples,
+        settings.autolearn_runs_per_day,
+        timedelta(minutes=settings.autolearn_idle_minutes),
+        settings.autolearn_busy,
+    )
+    lessons = SqliteLessons(adapters.journal)
+    autolearn = Autolearn(policy, lessons, adapters.trainer, arbiter)
+    stack.push_async_callback(_stop, asyncio.create_task(autolearn.run()))
+
+
 async def start_images(
     settings: SupervisorSettings, adapters: Adapters, arbiter: GpuArbiter, stack: AsyncExitStack
 ) -> Images:
@@ -178,6 +208,7 @@ async def assembled(settings: SupervisorSettings) -> AsyncIterator[SupervisorSer
             adapters.model,
             settings.promotion_policy,
         )
+        start_autolearn(settings, adapters, arbiter, stack)
         domain = Domain(
             conversation=start_conversation(settings, adapters, gate, stack),
             somas=SqliteSomas(adapters.journal),
@@ -186,6 +217,7 @@ async def assembled(settings: SupervisorSettings) -> AsyncIterator[SupervisorSer
             swapper=swapper,
             events=SqliteEvents(adapters.journal),
             ledger=Ledger(adapters.journal.database),
+            search=SqliteSomaSearch(adapters.journal),
             images=await start_images(settings, adapters, arbiter, stack),
         )
         yield SupervisorServicer(domain)

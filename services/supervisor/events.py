@@ -29,6 +29,9 @@ class EventKind(IntEnum):
     IMAGE_LOADED = 14
     IMAGE_DELETED = 15
     IMAGE_FAILED = 16
+    SOMA_IMPORTED = 17
+    AUTOLEARN_BEGUN = 18
+    AUTOLEARN_PUT_OFF = 19
 
 
 @dataclass(frozen=True, slots=True)

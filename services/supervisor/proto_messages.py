@@ -15,6 +15,7 @@ from services.supervisor.gpu_lease import Standing
 from services.supervisor.persona import ModelPointer, Persona
 from services.supervisor.soma import Recollection, Soma, Turn
 from services.supervisor.speech import Called, Calling, Delta
+from services.supervisor.sqlite_soma_search import TurnHit
 from services.supervisor.tools import COLLECTION, Offer, ToolCall
 
 
@@ -84,6 +85,17 @@ def converse_message(happening: Happening) -> pb.ConverseResponse:
         case Finished(soma, turn):
             finished = pb.Finished(soma=soma.name, turn=turn_message(turn))
             return pb.ConverseResponse(finished=finished)
+
+
+def hit_message(hit: TurnHit) -> pb.TurnHit:
+    """A turn that was found."""
+    return pb.TurnHit(
+        soma=hit.soma,
+        turn_number=hit.number,
+        persona=hit.persona,
+        excerpt=hit.excerpt,
+        score=hit.score,
+    )
 
 
 def lease_message(standing: Standing) -> pb.GpuLease:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import grpc
 from batos.supervisor.v1 import supervisor_pb2 as pb
 
-from services.supervisor import events, listing
+from services.supervisor import events, listing, soma_export
 from services.supervisor.answering import Question
 from services.supervisor.conversation import Conversation
 from services.supervisor.gpu_arbiter import GpuArbiter
@@ -22,14 +22,17 @@ from services.supervisor.persona import ModelPointer
 from services.supervisor.proto_messages import (
     converse_message,
     event_message,
+    hit_message,
     lease_message,
     persona_message,
     soma_message,
     turn_message,
 )
 from services.supervisor.soma import COLLECTION
+from services.supervisor.soma_import import read_soma
 from services.supervisor.sqlite_events import SqliteEvents
 from services.supervisor.sqlite_personas import SqlitePersonas
+from services.supervisor.sqlite_soma_search import SqliteSomaSearch
 from services.supervisor.sqlite_somas import SqliteSomas
 from services.supervisor.swap import Report, Swapper, paired
 from shared import ledger, naming, pages
@@ -42,6 +45,7 @@ A = TypeVar(
     pb.RateSomaResponse,
     pb.CorrectSomaResponse,
     pb.CloseSomaResponse,
+    pb.ImportSomaResponse,
     pb.ReportModelSwapResponse,
     pb.RollBackPersonaResponse,
 )
@@ -60,6 +64,7 @@ class Domain:
     events: SqliteEvents
     ledger: Ledger
     images: Images
+    search: SqliteSomaSearch
 
 
 class SupervisorServicer(ImagesServicer):
@@ -138,6 +143,34 @@ class SupervisorServicer(ImagesServicer):
         somas, token = await listing.listed(self._domain.somas, query)
         return pb.ListSomasResponse(
             somas=[soma_message(soma) for soma in somas], next_page_token=token
+        )
+
+    async def SearchSomas(
+        self, request: pb.SearchSomasRequest, context: Context
+    ) -> pb.SearchSomasResponse:
+        """Turns by their words."""
+        hits = await self._domain.search.search(request.query, request.persona, request.limit)
+        return pb.SearchSomasResponse(hits=[hit_message(hit) for hit in hits])
+
+    async def ExportSomas(
+        self, request: pb.ExportSomasRequest, context: Context
+    ) -> AsyncIterator[pb.ExportSomasResponse]:
+        """Everything, oldest first."""
+        async with aclosing(soma_export.pieces(self._domain.somas, request.persona)) as pieces:
+            async for soma in pieces:
+                yield pb.ExportSomasResponse(soma=soma_message(soma))
+
+    async def ImportSoma(
+        self, request: pb.ImportSomaRequest, context: Context
+    ) -> pb.ImportSomaResponse:
+        """A Soma from elsewhere."""
+        soma = read_soma(request.soma)
+        await self._domain.personas.get(soma.persona or "?")
+        return await self._once(
+            request,
+            pb.ImportSomaResponse,
+            lambda receipt: self._domain.somas.take(soma, receipt),
+            lambda taken: pb.ImportSomaResponse(soma=soma_message(taken)),
         )
 
     async def ListPersonas(

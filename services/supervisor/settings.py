@@ -42,6 +42,16 @@ class SupervisorSettings(
         0, ge=0, le=24 * 366, description="how often an image is saved by itself; 0 is never"
     )
     image_keep: int = Field(7, ge=1, le=10_000, description="how many of those are kept")
+    autolearn_examples: int = Field(
+        0, ge=0, description="new golden examples that begin a training run by themselves; 0: never"
+    )
+    autolearn_runs_per_day: int = Field(2, ge=1, le=100, description="most of those in a day")
+    autolearn_idle_minutes: float = Field(
+        15.0, gt=0, le=1440, description="how long nobody must have talked before one begins"
+    )
+    autolearn_busy: float = Field(
+        0.5, gt=0, description="highest load average per CPU at which one begins"
+    )
     window_tokens: int = Field(
         2400, ge=200, description="longest chat, in tokens, about; older turns are left out"
     )

@@ -88,7 +88,33 @@ ALTER TABLE turns ADD COLUMN prompt_tokens INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE turns ADD COLUMN answer_tokens INTEGER NOT NULL DEFAULT 0;
 """
 
-MIGRATIONS = (SCHEMA, Ledger.MIGRATION, _TOOL_CALLS)
+_TURN_WORDS = """
+-- The text stays in `turns`; nothing ever deletes a turn or gives it another rowid.
+CREATE VIRTUAL TABLE turn_words USING fts5 (
+    user_text, assistant_text, correction, content = 'turns', tokenize = 'unicode61'
+);
+INSERT INTO turn_words (turn_words) VALUES ('rebuild');
+CREATE TRIGGER turn_words_of_new AFTER INSERT ON turns BEGIN
+    INSERT INTO turn_words (rowid, user_text, assistant_text, correction)
+    VALUES (new.rowid, new.user_text, new.assistant_text, new.correction);
+END;
+CREATE TRIGGER turn_words_of_corrected AFTER UPDATE OF correction ON turns BEGIN
+    INSERT INTO turn_words (turn_words, rowid, user_text, assistant_text, correction)
+    VALUES ('delete', old.rowid, old.user_text, old.assistant_text, old.correction);
+    INSERT INTO turn_words (rowid, user_text, assistant_text, correction)
+    VALUES (new.rowid, new.user_text, new.assistant_text, new.correction);
+END;
+"""
+
+_LESSONS = """
+CREATE TABLE lessons (  -- training runs that began by themselves
+    persona TEXT NOT NULL,
+    golden INTEGER NOT NULL,  -- examples that there were
+    begun_at INTEGER NOT NULL
+) STRICT;
+"""
+
+MIGRATIONS = (SCHEMA, Ledger.MIGRATION, _TOOL_CALLS, _TURN_WORDS, _LESSONS)
 
 
 class Journal:

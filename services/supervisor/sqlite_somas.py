@@ -12,9 +12,10 @@ from services.supervisor.events import EventKind, Happening
 from services.supervisor.grading import Grade, Receipt
 from services.supervisor.recall import TurnKey
 from services.supervisor.soma import COLLECTION, Rating, Soma, Turn
+from services.supervisor.soma_import import request_id_of
 from services.supervisor.sqlite_journal import Journal, micros, moment
 from services.supervisor.sqlite_turns import INSERT, row_of, turn_of
-from shared.errors import InvalidArgument, NotFound
+from shared.errors import AlreadyExists, InvalidArgument, NotFound
 
 _PAGE = """
 SELECT * FROM somas
@@ -104,6 +105,42 @@ class SqliteSomas:
 
         return await self._journal.write(change)
 
+    async def take(self, soma: Soma, receipt: Callable[[sqlite3.Connection, Soma], None]) -> Soma:
+        """Keeps a Soma from elsewhere, and has Memory learn of it; AlreadyExists."""
+
+        def insert(connection: sqlite3.Connection) -> Soma:
+            if connection.execute("SELECT 1 FROM somas WHERE id = ?", (soma.id,)).fetchone():
+                raise AlreadyExists(f"there is a Soma {soma.name} already")
+            for turn in soma.turns:
+                _insert(connection, _as_asked(soma, turn), soma, turn)
+                sqlite_outbox.add(connection, remembrance.said(soma, turn))
+                if turn.correction:
+                    sqlite_outbox.add(connection, remembrance.corrected(soma, turn))
+            if soma.closed_at:
+                connection.execute(
+                    "UPDATE somas SET closed_at = ? WHERE id = ?", (micros(soma.closed_at), soma.id)
+                )
+                sqlite_outbox.add_closing(connection, remembrance.closed(soma))
+            message = f"{soma.name} was imported with {len(soma.turns)} turns."
+            happening = Happening(EventKind.SOMA_IMPORTED, soma.persona, soma.name, message)
+            sqlite_events.append(connection, happening)
+            bare = replace(soma, turns=())
+            receipt(connection, bare)
+            return bare
+
+        return await self._journal.write(insert)
+
+    async def oldest(self, persona: str, after: int, size: int) -> Sequence[tuple[int, Soma]]:
+        """Somas without turns, oldest first, each with its ordinal; `after` 0 starts anew."""
+        rows = await self._journal.read(
+            lambda c: c.execute(
+                "SELECT * FROM somas WHERE ordinal > ? AND ? IN ('', persona)"
+                " ORDER BY ordinal LIMIT ?",
+                (after, persona, size),
+            ).fetchall()
+        )
+        return [(row["ordinal"], _bare_soma(row)) for row in rows]
+
     async def disowned(self, turns: Collection[TurnKey]) -> Collection[TurnKey]:
         """Those of the turns that were rated bad or corrected."""
 
@@ -170,6 +207,11 @@ def _insert(connection: sqlite3.Connection, question: Question, soma: Soma, turn
         },
     )
     return numbered
+
+
+def _as_asked(soma: Soma, turn: Turn) -> Question:
+    """What an imported turn is kept under; nobody can repeat it."""
+    return Question(request_id_of(soma, turn.number), b"", soma.id, soma.persona, turn.user_text)
 
 
 def _bare_soma(row: sqlite3.Row) -> Soma:

@@ -222,6 +222,8 @@ def change(request) -> None:
             return
     if "turn_number" in request.DESCRIPTOR.fields_by_name:
         request.rating = supervisor.RATING_BAD
+    elif request.DESCRIPTOR.name == "ImportSomaRequest":
+        request.soma.turns[0].user_text += "x"
     elif "soma" in request.DESCRIPTOR.fields_by_name:
         request.soma += "x"
     else:

@@ -92,6 +92,22 @@ def training() -> trainer.StartTrainingRunRequest:
     )
 
 
+def soma() -> supervisor.Soma:
+    turn = supervisor.Turn(
+        number=1,
+        user_text="Hello.",
+        assistant_text="Good day.",
+        system_text="You are ROBIN.",
+        model=supervisor.ModelPointer(tag="starter", digest="d", generation=1),
+        rating=supervisor.RATING_GOOD,
+        created_at=NOW,
+        first_token=Duration(seconds=1),
+        wall=Duration(seconds=2),
+    )
+    name = f"somas/{fresh().replace('-', '')}"
+    return supervisor.Soma(name=name, persona="ROBIN", created_at=NOW, turns=[turn])
+
+
 def _named(collection: str) -> str:
     return f"{collection}/{NOWHERE}"
 
@@ -245,6 +261,9 @@ SUPERVISOR: Mapping[str, Callable[[], Message]] = {
         request_id=fresh(), persona="ROBIN"
     ),
     "WatchEvents": lambda: supervisor.WatchEventsRequest(after_sequence=1),
+    "SearchSomas": lambda: supervisor.SearchSomasRequest(query="hello", persona="ROBIN", limit=3),
+    "ExportSomas": lambda: supervisor.ExportSomasRequest(persona="ROBIN"),
+    "ImportSoma": lambda: supervisor.ImportSomaRequest(request_id=fresh(), soma=soma()),
     "SaveImage": lambda: supervisor.SaveImageRequest(request_id=fresh(), note="of a test"),
     "LoadImage": lambda: supervisor.LoadImageRequest(
         request_id=fresh(), name=_named("images"), discard_current=True

@@ -11,6 +11,7 @@ from batos.supervisor.v1.supervisor_pb2_grpc import SupervisorServiceStub
 from google.protobuf.duration_pb2 import Duration
 
 from shared.rpc_status import from_rpc_error
+from tests.abuse.wire.valid_requests import soma
 from tests.chaos.kill.victim import Victim, killed_everywhere, victim
 from tests.integration.supervisor.client import fresh
 from tests.integration.supervisor.peers import backend
@@ -104,6 +105,18 @@ async def test_a_rating(supervisor, stub):
         assert (await events(stub))[pb.EVENT_KIND_SOMA_GRADED, request.soma] == 1
 
     await killed_everywhere(supervisor, "RateSoma", make, stub.RateSoma, check, points=2)
+
+
+async def test_an_import(supervisor, stub):
+    async def make():
+        return pb.ImportSomaRequest(request_id=fresh(), soma=soma())
+
+    async def check(request, answer):
+        kept = (await stub.GetSoma(pb.GetSomaRequest(name=request.soma.name))).soma
+        assert [turn.user_text for turn in kept.turns] == ["Hello."]
+        assert (await events(stub))[pb.EVENT_KIND_SOMA_IMPORTED, request.soma.name] == 1
+
+    await killed_everywhere(supervisor, "ImportSoma", make, stub.ImportSoma, check, points=2)
 
 
 async def test_a_correction(supervisor, stub):

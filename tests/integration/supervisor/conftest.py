@@ -42,12 +42,11 @@ async def supervise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
         ):
             settings = SupervisorSettings(
                 listen="127.0.0.1:0",
-                data_dir=tmp_path / "supervisor",
+                **({"data_dir": tmp_path / "supervisor"} | more),
                 drain_seconds=0,
                 memory_address=memory,
                 toolforge_address=toolforge,
                 ollama_host=ollama,
-                **more,
             )
             servicer = await stack.enter_async_context(assembled(settings))
             serving = server.Server(

@@ -151,6 +151,12 @@ class _EventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventKind.V
     """An image was removed."""
     EVENT_KIND_IMAGE_FAILED: _EventKind.ValueType  # 16
     """A scheduled image could not be saved; the message says why."""
+    EVENT_KIND_SOMA_IMPORTED: _EventKind.ValueType  # 17
+    """A Soma came from elsewhere."""
+    EVENT_KIND_AUTOLEARN_BEGUN: _EventKind.ValueType  # 18
+    """A training run was begun by itself; the message says why."""
+    EVENT_KIND_AUTOLEARN_PUT_OFF: _EventKind.ValueType  # 19
+    """There is enough to learn from, but not now; the message says why."""
 
 class EventKind(_EventKind, metaclass=_EventKindEnumTypeWrapper):
     """What happened."""
@@ -191,6 +197,12 @@ EVENT_KIND_IMAGE_DELETED: EventKind.ValueType  # 15
 """An image was removed."""
 EVENT_KIND_IMAGE_FAILED: EventKind.ValueType  # 16
 """A scheduled image could not be saved; the message says why."""
+EVENT_KIND_SOMA_IMPORTED: EventKind.ValueType  # 17
+"""A Soma came from elsewhere."""
+EVENT_KIND_AUTOLEARN_BEGUN: EventKind.ValueType  # 18
+"""A training run was begun by itself; the message says why."""
+EVENT_KIND_AUTOLEARN_PUT_OFF: EventKind.ValueType  # 19
+"""There is enough to learn from, but not now; the message says why."""
 Global___EventKind: _TypeAlias = EventKind  # noqa: Y015
 
 @_typing.final
@@ -1689,6 +1701,198 @@ class ImageProgress(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ImageProgress: _TypeAlias = ImageProgress  # noqa: Y015
+
+@_typing.final
+class SearchSomasRequest(_message.Message):
+    """Looks for turns."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    PERSONA_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    query: _builtins.str
+    """Words; turns that have all of them come alone where there are any."""
+    persona: _builtins.str
+    """Empty means all."""
+    limit: _builtins.int
+    """0 means 20; at most 100."""
+    def __init__(
+        self,
+        *,
+        query: _builtins.str = ...,
+        persona: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "persona", b"persona", "query", b"query"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchSomasRequest: _TypeAlias = SearchSomasRequest  # noqa: Y015
+
+@_typing.final
+class TurnHit(_message.Message):
+    """A turn that was found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOMA_FIELD_NUMBER: _builtins.int
+    TURN_NUMBER_FIELD_NUMBER: _builtins.int
+    PERSONA_FIELD_NUMBER: _builtins.int
+    EXCERPT_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    soma: _builtins.str
+    """"somas/{id}"."""
+    turn_number: _builtins.int
+    """Its turn."""
+    persona: _builtins.str
+    """Who spoke."""
+    excerpt: _builtins.str
+    """The words around what was found."""
+    score: _builtins.float
+    """BM25; comparable within one response only."""
+    def __init__(
+        self,
+        *,
+        soma: _builtins.str = ...,
+        turn_number: _builtins.int = ...,
+        persona: _builtins.str = ...,
+        excerpt: _builtins.str = ...,
+        score: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["excerpt", b"excerpt", "persona", b"persona", "score", b"score", "soma", b"soma", "turn_number", b"turn_number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TurnHit: _TypeAlias = TurnHit  # noqa: Y015
+
+@_typing.final
+class SearchSomasResponse(_message.Message):
+    """What was found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HITS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def hits(self) -> _containers.RepeatedCompositeFieldContainer[Global___TurnHit]:
+        """Best first."""
+
+    def __init__(
+        self,
+        *,
+        hits: _abc.Iterable[Global___TurnHit] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hits", b"hits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchSomasResponse: _TypeAlias = SearchSomasResponse  # noqa: Y015
+
+@_typing.final
+class ExportSomasRequest(_message.Message):
+    """Asks for everything."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSONA_FIELD_NUMBER: _builtins.int
+    persona: _builtins.str
+    """Empty means all."""
+    def __init__(
+        self,
+        *,
+        persona: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["persona", b"persona"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportSomasRequest: _TypeAlias = ExportSomasRequest  # noqa: Y015
+
+@_typing.final
+class ExportSomasResponse(_message.Message):
+    """A Soma, or more turns of the one before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOMA_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def soma(self) -> Global___Soma:
+        """The next turns of it, in order; a long one comes in several responses."""
+
+    def __init__(
+        self,
+        *,
+        soma: Global___Soma | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["soma", b"soma"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["soma", b"soma"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportSomasResponse: _TypeAlias = ExportSomasResponse  # noqa: Y015
+
+@_typing.final
+class ImportSomaRequest(_message.Message):
+    """A Soma from elsewhere."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SOMA_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """UUID chosen by the caller; repeating it returns the first answer."""
+    @_builtins.property
+    def soma(self) -> Global___Soma:
+        """As ExportSomas gives it, in one piece. Its name must be free, its persona one of the Codex.
+        Tool calls are not taken over.
+        """
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        soma: Global___Soma | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["soma", b"soma"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "soma", b"soma"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportSomaRequest: _TypeAlias = ImportSomaRequest  # noqa: Y015
+
+@_typing.final
+class ImportSomaResponse(_message.Message):
+    """It is kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOMA_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def soma(self) -> Global___Soma:
+        """Without turns."""
+
+    def __init__(
+        self,
+        *,
+        soma: Global___Soma | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["soma", b"soma"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["soma", b"soma"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportSomaResponse: _TypeAlias = ImportSomaResponse  # noqa: Y015
 
 @_typing.final
 class SaveImageRequest(_message.Message):

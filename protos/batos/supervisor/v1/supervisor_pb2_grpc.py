@@ -90,6 +90,21 @@ class SupervisorServiceStub:
                 request_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ListSomasRequest.SerializeToString,
                 response_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ListSomasResponse.FromString,
                 _registered_method=True)
+        self.SearchSomas = channel.unary_unary(
+                '/batos.supervisor.v1.SupervisorService/SearchSomas',
+                request_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.SearchSomasRequest.SerializeToString,
+                response_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.SearchSomasResponse.FromString,
+                _registered_method=True)
+        self.ExportSomas = channel.unary_stream(
+                '/batos.supervisor.v1.SupervisorService/ExportSomas',
+                request_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ExportSomasRequest.SerializeToString,
+                response_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ExportSomasResponse.FromString,
+                _registered_method=True)
+        self.ImportSoma = channel.unary_unary(
+                '/batos.supervisor.v1.SupervisorService/ImportSoma',
+                request_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ImportSomaRequest.SerializeToString,
+                response_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ImportSomaResponse.FromString,
+                _registered_method=True)
         self.ListPersonas = channel.unary_unary(
                 '/batos.supervisor.v1.SupervisorService/ListPersonas',
                 request_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ListPersonasRequest.SerializeToString,
@@ -215,6 +230,27 @@ class SupervisorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SearchSomas(self, request, context):
+        """Turns by their words, best first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportSomas(self, request, context):
+        """Somas with all of their turns, oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportSoma(self, request, context):
+        """Takes over a Soma from elsewhere: its ratings and corrections count, and Memory learns of it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListPersonas(self, request, context):
         """All personas of the Codex.
         """
@@ -329,6 +365,21 @@ def add_SupervisorServiceServicer_to_server(servicer, server):
                     servicer.ListSomas,
                     request_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ListSomasRequest.FromString,
                     response_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ListSomasResponse.SerializeToString,
+            ),
+            'SearchSomas': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchSomas,
+                    request_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.SearchSomasRequest.FromString,
+                    response_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.SearchSomasResponse.SerializeToString,
+            ),
+            'ExportSomas': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportSomas,
+                    request_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ExportSomasRequest.FromString,
+                    response_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ExportSomasResponse.SerializeToString,
+            ),
+            'ImportSoma': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportSoma,
+                    request_deserializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ImportSomaRequest.FromString,
+                    response_serializer=batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ImportSomaResponse.SerializeToString,
             ),
             'ListPersonas': grpc.unary_unary_rpc_method_handler(
                     servicer.ListPersonas,
@@ -669,6 +720,87 @@ class SupervisorService:
             '/batos.supervisor.v1.SupervisorService/ListSomas',
             batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ListSomasRequest.SerializeToString,
             batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ListSomasResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchSomas(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batos.supervisor.v1.SupervisorService/SearchSomas',
+            batos_dot_supervisor_dot_v1_dot_supervisor__pb2.SearchSomasRequest.SerializeToString,
+            batos_dot_supervisor_dot_v1_dot_supervisor__pb2.SearchSomasResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportSomas(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/batos.supervisor.v1.SupervisorService/ExportSomas',
+            batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ExportSomasRequest.SerializeToString,
+            batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ExportSomasResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportSoma(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batos.supervisor.v1.SupervisorService/ImportSoma',
+            batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ImportSomaRequest.SerializeToString,
+            batos_dot_supervisor_dot_v1_dot_supervisor__pb2.ImportSomaResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -59,6 +59,12 @@ class SupervisorServiceStub:
     """One Soma with its turns, page by page."""
     ListSomas: _grpc.UnaryUnaryMultiCallable[_supervisor_pb2.ListSomasRequest, _supervisor_pb2.ListSomasResponse]
     """Somas, newest first."""
+    SearchSomas: _grpc.UnaryUnaryMultiCallable[_supervisor_pb2.SearchSomasRequest, _supervisor_pb2.SearchSomasResponse]
+    """Turns by their words, best first."""
+    ExportSomas: _grpc.UnaryStreamMultiCallable[_supervisor_pb2.ExportSomasRequest, _supervisor_pb2.ExportSomasResponse]
+    """Somas with all of their turns, oldest first."""
+    ImportSoma: _grpc.UnaryUnaryMultiCallable[_supervisor_pb2.ImportSomaRequest, _supervisor_pb2.ImportSomaResponse]
+    """Takes over a Soma from elsewhere: its ratings and corrections count, and Memory learns of it."""
     ListPersonas: _grpc.UnaryUnaryMultiCallable[_supervisor_pb2.ListPersonasRequest, _supervisor_pb2.ListPersonasResponse]
     """All personas of the Codex."""
     GetPersona: _grpc.UnaryUnaryMultiCallable[_supervisor_pb2.GetPersonaRequest, _supervisor_pb2.GetPersonaResponse]
@@ -109,6 +115,12 @@ class SupervisorServiceAsyncStub(SupervisorServiceStub):
     """One Soma with its turns, page by page."""
     ListSomas: _aio.UnaryUnaryMultiCallable[_supervisor_pb2.ListSomasRequest, _supervisor_pb2.ListSomasResponse]  # type: ignore[assignment]
     """Somas, newest first."""
+    SearchSomas: _aio.UnaryUnaryMultiCallable[_supervisor_pb2.SearchSomasRequest, _supervisor_pb2.SearchSomasResponse]  # type: ignore[assignment]
+    """Turns by their words, best first."""
+    ExportSomas: _aio.UnaryStreamMultiCallable[_supervisor_pb2.ExportSomasRequest, _supervisor_pb2.ExportSomasResponse]  # type: ignore[assignment]
+    """Somas with all of their turns, oldest first."""
+    ImportSoma: _aio.UnaryUnaryMultiCallable[_supervisor_pb2.ImportSomaRequest, _supervisor_pb2.ImportSomaResponse]  # type: ignore[assignment]
+    """Takes over a Soma from elsewhere: its ratings and corrections count, and Memory learns of it."""
     ListPersonas: _aio.UnaryUnaryMultiCallable[_supervisor_pb2.ListPersonasRequest, _supervisor_pb2.ListPersonasResponse]  # type: ignore[assignment]
     """All personas of the Codex."""
     GetPersona: _aio.UnaryUnaryMultiCallable[_supervisor_pb2.GetPersonaRequest, _supervisor_pb2.GetPersonaResponse]  # type: ignore[assignment]
@@ -222,6 +234,30 @@ class SupervisorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_supervisor_pb2.ListSomasResponse, _abc.Awaitable[_supervisor_pb2.ListSomasResponse]]:
         """Somas, newest first."""
+
+    @_abc_1.abstractmethod
+    def SearchSomas(
+        self,
+        request: _supervisor_pb2.SearchSomasRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_supervisor_pb2.SearchSomasResponse, _abc.Awaitable[_supervisor_pb2.SearchSomasResponse]]:
+        """Turns by their words, best first."""
+
+    @_abc_1.abstractmethod
+    def ExportSomas(
+        self,
+        request: _supervisor_pb2.ExportSomasRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_supervisor_pb2.ExportSomasResponse], _abc.AsyncIterator[_supervisor_pb2.ExportSomasResponse]]:
+        """Somas with all of their turns, oldest first."""
+
+    @_abc_1.abstractmethod
+    def ImportSoma(
+        self,
+        request: _supervisor_pb2.ImportSomaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_supervisor_pb2.ImportSomaResponse, _abc.Awaitable[_supervisor_pb2.ImportSomaResponse]]:
+        """Takes over a Soma from elsewhere: its ratings and corrections count, and Memory learns of it."""
 
     @_abc_1.abstractmethod
     def ListPersonas(
