@@ -97,7 +97,8 @@ class GrpcGoldenSource:
 def soma_examples(soma: supervisor_pb2.Soma) -> list[GoldenExample]:
     """The golden turns of one Soma, each with the turns before it as they were spoken.
 
-    A correction counts before a rating: who corrects an answer wants other words.
+    A correction counts before a rating: who corrects an answer wants other words. A turn in which
+    tools were called is left out: its words alone would teach to know a result without asking.
     """
     examples: list[GoldenExample] = []
     earlier: list[Message] = []
@@ -106,7 +107,7 @@ def soma_examples(soma: supervisor_pb2.Soma) -> list[GoldenExample]:
         answer = turn.correction
         if not answer and turn.rating == supervisor_pb2.RATING_GOOD:
             answer = turn.assistant_text
-        if answer:
+        if answer and not turn.tool_calls:
             examples.append(
                 GoldenExample(
                     source="correction" if turn.correction else "rating",
