@@ -9,9 +9,11 @@ from batos.image.v1 import image_pb2_grpc
 from google.protobuf.duration_pb2 import Duration
 
 from services.supervisor.images.parts import ExportPiece, ImportPiece
-from shared.errors import BatosError
+from shared.errors import BatosError, DeadlineExceeded, Unavailable
 from shared.image.part import Model
 from shared.rpc_status import from_rpc_error
+
+_ANSWER_SECONDS = 5.0
 
 
 class GrpcPart:
@@ -57,8 +59,14 @@ class GrpcPart:
 
     async def state(self) -> tuple[str, int]:
         """See ImagePart."""
-        with self._errors():
-            response = await self._stub.GetPart(pb.GetPartRequest(), timeout=5)
+        try:
+            # A service that has just started is waited for: the channel may pause between tries.
+            with self._errors():
+                response = await self._stub.GetPart(
+                    pb.GetPartRequest(), timeout=_ANSWER_SECONDS, wait_for_ready=True
+                )
+        except DeadlineExceeded as error:
+            raise Unavailable(f"{self.service}: it does not answer", retry_after=5.0) from error
         return response.loaded_image, response.schema
 
     async def discard(self, key: str) -> None:

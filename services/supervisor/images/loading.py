@@ -78,6 +78,7 @@ class Loader:
             raise FailedPrecondition(
                 "a training run holds the GPU; cancel it or wait for its end", reason="GPU_LEASED"
             )
+        await asyncio.gather(*(part.state() for part in self._others))
         key = f"load-{uuid.uuid4().hex}"
         before = f"before-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{key[-8:]}"
         decided = False

@@ -93,6 +93,7 @@ class Saver:
         tell(Progress("freezing"))
         image_id = order.image_id
         models = await self._models()
+        states = await asyncio.gather(*(part.state() for part in self._parts))
         ttl = LONGEST_SECONDS if stay_frozen else _FREEZE_SECONDS
         began, created = time.monotonic(), datetime.now(UTC)
         total = await self.freeze(image_id, ttl)
@@ -110,7 +111,7 @@ class Saver:
                 note=order.note,
                 created_at=created.isoformat(),
                 freeze_ms=round(freeze_ms, 1),
-                schemas={part.service: (await part.state())[1] for part in self._parts},
+                schemas={p.service: s for p, (_, s) in zip(self._parts, states, strict=True)},
                 models=[_with_files(model, writer.files) for model in models],
                 files=writer.files,
             )

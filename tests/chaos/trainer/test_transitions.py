@@ -33,7 +33,7 @@ from tests.integration.trainer.worker_processes import is_gone, worker_of, worke
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.slow,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
 ]
 
 STATES = ("PREPARING", "WAITING_FOR_GPU", "TRAINING", "EXPORTING", "EVALUATING", "SWAPPING")
@@ -77,7 +77,7 @@ async def kill(neighbours: Neighbourhood, victim: str) -> None:
 
 async def assert_all_is_well(neighbours: Neighbourhood, run: pb.TrainingRun, tag: str) -> None:
     """What must hold however a run has ended; `tag` is what the persona spoke with before."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while (found := await neighbours.persona()).serving_state != (
             supervisor_pb2.SERVING_STATE_SERVING
         ):
@@ -104,10 +104,10 @@ async def test_whoever_is_killed_in_whatever_state(
 ) -> None:
     before = (await neighbours.persona()).persona.model.tag
     started = await neighbours.start()
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(180):
         await neighbours.until(started.name, state)
     await kill(neighbours, victim)
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(240):
         run = await neighbours.end(started.name)
     assert run.state in GOOD_ENDS, figures_of(run)
     assert run.state == pb.TRAINING_STATE_SUCCEEDED or run.failure
