@@ -46,8 +46,9 @@ def request_id_of(soma: Soma, number: int) -> str:
 def _faults(message: pb.Soma) -> Iterator[Violation]:
     if not message.turns or len(message.turns) > MOST_TURNS:
         yield Violation("soma.turns", f"must be 1 to {MOST_TURNS}")
-    if not _is_time(message.created_at):
-        yield Violation("soma.created_at", "is no time")
+    for field in ("created_at", "closed_at"):
+        if not _is_time(getattr(message, field)):
+            yield Violation(f"soma.{field}", "is no time")
     for number, turn in enumerate(message.turns, start=1):
         where = f"soma.turns[{number - 1}]"
         if turn.number != number:
