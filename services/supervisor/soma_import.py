@@ -50,18 +50,22 @@ def _faults(message: pb.Soma) -> Iterator[Violation]:
         if not _is_time(getattr(message, field)):
             yield Violation(f"soma.{field}", "is no time")
     for number, turn in enumerate(message.turns, start=1):
-        where = f"soma.turns[{number - 1}]"
-        if turn.number != number:
-            yield Violation(f"{where}.number", f"must be {number}: turns come in order, from 1")
-        if not turn.user_text:
-            yield Violation(f"{where}.user_text", "must not be empty")
-        for field, limit in _LIMITS.items():
-            if len(getattr(turn, field).encode()) > limit:
-                yield Violation(f"{where}.{field}", f"must be at most {limit} bytes")
-        if not _is_time(turn.created_at):
-            yield Violation(f"{where}.created_at", "is no time")
-        if not Rating.NONE <= turn.rating <= Rating.BAD:
-            yield Violation(f"{where}.rating", "is unknown")
+        yield from _turn_faults(turn, number)
+
+
+def _turn_faults(turn: pb.Turn, number: int) -> Iterator[Violation]:
+    where = f"soma.turns[{number - 1}]"
+    if turn.number != number:
+        yield Violation(f"{where}.number", f"must be {number}: turns come in order, from 1")
+    if not turn.user_text:
+        yield Violation(f"{where}.user_text", "must not be empty")
+    for field, limit in _LIMITS.items():
+        if len(getattr(turn, field).encode()) > limit:
+            yield Violation(f"{where}.{field}", f"must be at most {limit} bytes")
+    if not _is_time(turn.created_at):
+        yield Violation(f"{where}.created_at", "is no time")
+    if not Rating.NONE <= turn.rating <= Rating.BAD:
+        yield Violation(f"{where}.rating", "is unknown")
 
 
 def _turn(message: pb.Turn) -> Turn:
