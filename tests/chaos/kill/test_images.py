@@ -61,7 +61,7 @@ async def turn(stub) -> str:
 
 
 async def save(stub, request: pb.SaveImageRequest) -> pb.Image:
-    """Waits where the image before is still being given up: its peers hold on to it for a while."""
+    """The image that a save ends with."""
     async for response in stub.SaveImage(request, timeout=60):
         last = response
     return last.image

@@ -18,8 +18,6 @@ from batos.trainer.v1 import trainer_pb2, trainer_pb2_grpc
 
 from deploy.local.stack import LocalStack
 from shared.channel import open_channel
-from shared.errors import BatosError
-from shared.rpc_status import from_rpc_error
 
 SETTINGS = {
     "BATOS_SUPERVISOR_ANSWER_TOKENS": "12",
@@ -130,12 +128,3 @@ async def world(data_dir: Path, **settings: str) -> AsyncIterator[World]:
             toolforge_pb2_grpc.ToolForgeServiceStub(toolforge),
             trainer_pb2_grpc.TrainerServiceStub(trainer),
         )
-
-
-async def failure(call) -> BatosError:
-    """The typed error that a call ends with."""
-    try:
-        answer = await call
-    except grpc.aio.AioRpcError as error:
-        return from_rpc_error(error)
-    raise AssertionError(f"not refused: {answer}")

@@ -67,7 +67,7 @@ async def test_a_query_is_data(scripted, query):
 
 
 async def test_what_one_exports_another_takes_over(supervise, scripted, memory, backend, tmp_path):
-    soma = (await scripted.say("My boat is called Ondine.")).soma
+    soma = (await scripted.say("My canoe is called Waverly.")).soma
     for number in range(45):  # more than one piece
         await scripted.say(f"Fact {number}.", soma=soma)
     rate = pb.RateSomaRequest(request_id=fresh(), soma=soma, turn_number=1, rating=pb.RATING_GOOD)
@@ -84,7 +84,7 @@ async def test_what_one_exports_another_takes_over(supervise, scripted, memory, 
     assert await exported(ours) == there
     golden = await ours.call("ListSomas", pb.ListSomasRequest(golden_only=True))
     assert [s.name for s in golden.somas] == [soma]
-    assert [h.soma for h in await search(ours, "Ondine")] == [soma]
+    assert [h.soma for h in await search(ours, "Waverly")] == [soma]
     assert (await ours.say("And now?", soma=soma)).turn.number == 47
     async with open_channel(memory.address) as channel, asyncio.timeout(30):
         stub = memory_pb2_grpc.MemoryServiceStub(channel)

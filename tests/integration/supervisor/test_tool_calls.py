@@ -7,7 +7,6 @@ test_starter_model.py.
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import AsyncIterator
 
 import pytest
@@ -32,6 +31,17 @@ def fare(miles: int) -> int:
 DESCRIPTION = "The fare of a ride of so many miles, in cents."
 
 
+async def register(channel) -> None:
+    """Makes `fare` a tool."""
+    example = toolforge_pb2.Example(arguments_json='{"miles": 2}', result_json="600")
+    request = toolforge_pb2.RegisterToolRequest(
+        request_id=fresh(),
+        spec=toolforge_pb2.Spec(name="fare", description=DESCRIPTION, examples=[example]),
+        source=SOURCE,
+    )
+    await toolforge_pb2_grpc.ToolForgeServiceStub(channel).RegisterTool(request)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def tools(tmp_path_factory) -> AsyncIterator[LocalStack]:
     """ToolForge with one tool, its sandbox and Memory, as processes."""
@@ -41,13 +51,7 @@ async def tools(tmp_path_factory) -> AsyncIterator[LocalStack]:
         settings={"BATOS_TOOLFORGE_INVOKE_SECONDS": "2"},
     )
     async with stack, open_channel(stack.addresses["toolforge"]) as channel:
-        example = toolforge_pb2.Example(arguments_json='{"miles": 2}', result_json="600")
-        request = toolforge_pb2.RegisterToolRequest(
-            request_id=str(uuid.uuid4()),
-            spec=toolforge_pb2.Spec(name="fare", description=DESCRIPTION, examples=[example]),
-            source=SOURCE,
-        )
-        await toolforge_pb2_grpc.ToolForgeServiceStub(channel).RegisterTool(request)
+        await register(channel)
         yield stack
 
 
@@ -184,13 +188,7 @@ async def test_a_toolforge_that_is_lost_during_the_turn_costs_the_call_only(
     async with stack:
         client = await supervise(ollama=backend.url, toolforge=stack.addresses["toolforge"])
         async with open_channel(stack.addresses["toolforge"]) as channel:
-            example = toolforge_pb2.Example(arguments_json='{"miles": 2}', result_json="600")
-            request = toolforge_pb2.RegisterToolRequest(
-                request_id=fresh(),
-                spec=toolforge_pb2.Spec(name="fare", description=DESCRIPTION, examples=[example]),
-                source=SOURCE,
-            )
-            await toolforge_pb2_grpc.ToolForgeServiceStub(channel).RegisterTool(request)
+            await register(channel)
 
         async def call_late():
             await stack.processes["toolforge"].kill()
