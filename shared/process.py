@@ -37,8 +37,9 @@ class _Again:
 
 
 def start_anew() -> None:
-    """Has this process, once it has drained and ended its work, start again in its own place."""
+    """Has this process drain and end its work, and then start again in its own place."""
     _Again.wanted = True
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def run(program: str, main: Coroutine[Any, Any, None]) -> None:

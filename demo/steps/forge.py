@@ -9,9 +9,8 @@ from demo.claim import Evidence
 from demo.forging import forge, invoke, repaired
 from demo.spec import DemoSpec
 from demo.stage import Stage
+from demo.steps.lack import TOOLSMITH
 from demo.talk import ask
-
-TOOLSMITH = "BRICK"
 
 _KNOWN = 3
 _KNOWN_CANDIDATES = 6

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from shared.durable import sync
 
 
 def publish(partial: Path, final: Path) -> None:
     """Sync a finished temporary file, give it its name, and sync the directory."""
-    _sync(partial)
+    sync(partial)
     partial.replace(final)
-    _sync(final.parent)
+    sync(final.parent)
 
 
 def make_directory(path: Path) -> None:
@@ -18,18 +19,10 @@ def make_directory(path: Path) -> None:
     if not path.is_dir():
         make_directory(path.parent)
         path.mkdir(exist_ok=True)
-        _sync(path.parent)
+        sync(path.parent)
 
 
 def remove(path: Path) -> None:
     """Remove a file if it is there, durably."""
     path.unlink(missing_ok=True)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(path.parent)

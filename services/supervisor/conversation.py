@@ -11,6 +11,7 @@ from services.supervisor.answering import Answering, Asked, Question, Ready
 from services.supervisor.recall import Recalled
 from services.supervisor.soma import TEXT_LIMIT_BYTES, Soma, Turn
 from services.supervisor.speech import Called, Calling, Delta, Saying
+from services.supervisor.telling import told
 from services.supervisor.tools import Outcome
 from services.supervisor.turn_gate import TurnGate
 from shared.errors import (
@@ -79,21 +80,9 @@ class Conversation:
         self._turns = KeyedLocks()
         self._running = 0
 
-    async def converse(self, question: Question) -> AsyncGenerator[Happening, None]:
-        """Ready, deltas and calls, finished. Closing early stops the model; nothing is kept then.
-
-        The turn runs in a task of its own, so that a slow reader delays nobody else's turn.
-        """
-        happenings: asyncio.Queue[Happening | None] = asyncio.Queue()
-        turn = asyncio.create_task(self._run(question, happenings.put_nowait))
-        turn.add_done_callback(lambda _: happenings.put_nowait(None))
-        try:
-            while (happening := await happenings.get()) is not None:
-                yield happening
-            await turn
-        finally:
-            turn.cancel()
-            await asyncio.wait({turn})
+    def converse(self, question: Question) -> AsyncGenerator[Happening, None]:
+        """Ready, deltas and calls, finished. Closing early stops the model, and keeps nothing."""
+        return told(lambda tell: self._run(question, tell))
 
     async def close(self, soma_id: str, receipt: Callable[[Any, Soma], None]) -> Soma:
         """Ends a Soma once the turn that it is in is over; NotFound."""

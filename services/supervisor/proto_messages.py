@@ -38,9 +38,9 @@ def soma_message(soma: Soma) -> pb.Soma:
     return pb.Soma(
         name=soma.name,
         persona=soma.persona,
-        created_at=_timestamp(soma.created_at),
+        created_at=timestamp_message(soma.created_at),
         turns=[turn_message(turn) for turn in soma.turns],
-        closed_at=_timestamp(soma.closed_at) if soma.closed_at else None,
+        closed_at=timestamp_message(soma.closed_at) if soma.closed_at else None,
     )
 
 
@@ -55,7 +55,7 @@ def turn_message(turn: Turn) -> pb.Turn:
         model=_pointer(turn.model),
         rating=pb.Rating.ValueType(turn.rating),
         correction=turn.correction,
-        created_at=_timestamp(turn.created_at),
+        created_at=timestamp_message(turn.created_at),
         first_token=duration_message(turn.first_token_seconds),
         wall=duration_message(turn.wall_seconds),
         recall_unavailable=turn.recall_unavailable,
@@ -111,7 +111,7 @@ def event_message(event: Event) -> pb.Event:
     """One line of the journal."""
     return pb.Event(
         sequence=event.sequence,
-        created_at=_timestamp(event.created_at),
+        created_at=timestamp_message(event.created_at),
         kind=pb.EventKind.ValueType(event.happening.kind),
         persona=event.happening.persona,
         subject=event.happening.subject,
@@ -156,14 +156,15 @@ def _recollections(recollections: Iterable[Recollection]) -> list[pb.Recollectio
             speaker=r.speaker,
             text=r.text,
             soma=r.soma,
-            created_at=_timestamp(r.created_at),
+            created_at=timestamp_message(r.created_at),
             score=r.score,
         )
         for r in recollections
     ]
 
 
-def _timestamp(moment: datetime) -> Timestamp:
+def timestamp_message(moment: datetime) -> Timestamp:
+    """A moment."""
     timestamp = Timestamp()
     timestamp.FromDatetime(moment)
     return timestamp

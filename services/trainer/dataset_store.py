@@ -20,6 +20,7 @@ from pathlib import Path
 from services.trainer.dataset_card import DatasetCard, readable
 from services.trainer.golden_dataset import GoldenDataset, row_json
 from services.trainer.golden_example import Expectation, GoldenExample, ToolSpec
+from shared.durable import sync
 from shared.errors import DataLoss, NotFound
 
 
@@ -83,10 +84,10 @@ class DatasetStore:
         )
         _write_synced(partial / "README.md", readable(card).encode())
         _write_synced(partial / "manifest.json", json.dumps(asdict(card), sort_keys=True).encode())
-        _sync_directory(partial)
+        sync(partial)
         shutil.rmtree(place, ignore_errors=True)  # one without a manifest was never finished
         partial.rename(place)
-        _sync_directory(self._directory)
+        sync(self._directory)
         return card
 
     def _card(self, dataset_id: str) -> DatasetCard:
@@ -164,11 +165,3 @@ def _write_synced(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from peft.tuners.lora import LoraLayer
 from services.trainer.chat_tokens import count_prompt_tokens
 from services.trainer.engine import EngineError
 from services.trainer.training_job import TrainingJob
+from shared.durable import sync
 
 # What model servers convert adapters of (Ollama's source, August 2026).
 _ADAPTABLE = frozenset({"llama", "gemma2"})
@@ -75,10 +75,10 @@ def written(tokenizer: Any, job: TrainingJob) -> Iterator[Path]:
     tokenizer.save_pretrained(partial, save_jinja_files=False)
     _write_parity(tokenizer, job)
     for path in sorted(partial.iterdir()):
-        _sync(path)
-    _sync(partial)
+        sync(path)
+    sync(partial)
     partial.rename(job.merged)
-    _sync(job.merged.parent)
+    sync(job.merged.parent)
 
 
 def scale(adapted: Any, share: float) -> None:
@@ -91,12 +91,4 @@ def scale(adapted: Any, share: float) -> None:
 def _write_parity(tokenizer: Any, job: TrainingJob) -> None:
     count = count_prompt_tokens(tokenizer, job.probe)
     job.parity.write_text(json.dumps({"messages": job.probe, "token_count": count}))
-    _sync(job.parity)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(job.parity)

@@ -1,6 +1,5 @@
 """Where a service keeps what belongs to images: in `.images` of its data directory."""
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -71,27 +70,6 @@ def checked_file_name(name: str) -> Path:
     if not well_formed or any(set(piece) == {"."} for piece in pieces):
         raise InvalidArgument.of_field("file.name", f"{name[:80]!r} is not a relative path")
     return Path(*pieces)
-
-
-def write_durably(path: Path, text: str) -> None:
-    """Writes a small file wholly or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.new")
-    with beside.open("w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.rename(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _checked(image: str) -> str:

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -86,7 +84,6 @@ class ImagePartServicer(image_pb2_grpc.ImagePartServiceServicer):
         if Layout(self._part.data_dir).loaded_image() != request.image:
             await asyncio.to_thread(switching.decide, self._part.data_dir, request.image)
             process.start_anew()
-            os.kill(os.getpid(), signal.SIGTERM)
         return pb.SwitchResponse()
 
     async def GetPart(self, request: pb.GetPartRequest, context: Context) -> pb.GetPartResponse:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from shared.durable import sync
 from shared.errors import DataLoss, InvalidArgument, ResourceExhausted
-from shared.image.layout import Layout, checked_file_name, sync_folder
+from shared.image.layout import Layout, checked_file_name
 from shared.image.part import Model, Part
 
 
@@ -56,7 +57,7 @@ class Staging:
                 raise ResourceExhausted("the disk is full", reason="DISK_FULL") from error
             raise
         arriving.rename(staged)
-        sync_folder(self._layout.root)
+        sync(self._layout.root)
         return models
 
     async def _receive(self, folder: Path, pieces: AsyncIterator[Piece]) -> None:
@@ -127,10 +128,5 @@ class _File:
 
 
 def _sync_tree(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-    for inner in [*folder.rglob("*"), folder]:
-        if inner.is_dir():
-            sync_folder(inner)
+    for path in [*folder.rglob("*"), folder]:
+        sync(path)

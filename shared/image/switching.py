@@ -11,8 +11,9 @@ from pathlib import Path
 
 import structlog
 
+from shared.durable import sync, write_durably
 from shared.errors import FailedPrecondition
-from shared.image.layout import Layout, sync_folder, write_durably
+from shared.image.layout import Layout
 
 # Of a SQLite database in WAL mode.
 _COMPANIONS = ("", "-wal", "-shm")
@@ -59,7 +60,7 @@ def finish(
     _move([path.name for path in staged.iterdir()] if staged.is_dir() else [], staged, data_dir)
     write_durably(layout.loaded, image)
     layout.decision.unlink()
-    sync_folder(layout.root)
+    sync(layout.root)
     shutil.rmtree(staged, ignore_errors=True)
     shutil.rmtree(layout.replaced, ignore_errors=True)
     _log.info("switched to an image", image=image)
@@ -78,4 +79,4 @@ def _move(names: Iterable[str], source: Path, target: Path) -> None:
         if (source / name).exists():
             (source / name).rename(target / name)
     for folder in (source, target):
-        sync_folder(folder)
+        sync(folder)

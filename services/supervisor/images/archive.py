@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from services.supervisor.images.manifest import ImageFile, Manifest, read_manifest
-from shared.errors import BatosError, DataLoss, FailedPrecondition
+from shared.errors import DataLoss, FailedPrecondition
 
 SUFFIX = ".batimage"
 _BLOCK = tarfile.BLOCKSIZE
@@ -191,8 +191,4 @@ def _opened(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: OSError) -> BatosError:
-    return DataLoss(f"{path.name} cannot be read: {error.strerror}")
+        raise DataLoss(f"{path.name} cannot be read: {error.strerror}") from error

@@ -16,6 +16,7 @@ from services.supervisor.images.own_part import OwnPart
 from services.supervisor.images.parts import ImagePart, ImportPiece, RemotePart
 from services.supervisor.images.saving import Order, Progress, Saver, Tell
 from services.supervisor.images.store import ImageStore, size_of
+from shared import process
 from shared.errors import BatosError, FailedPrecondition
 from shared.image.cutting import LONGEST_SECONDS
 
@@ -102,7 +103,7 @@ class Loader:
         try:
             await pending.switched(self._others, key)
         finally:
-            self._own.start_anew()  # which finishes the load, also where a part is not there yet
+            process.start_anew()  # which finishes the load, also where a part is not there yet
         return loaded
 
     async def _verified(self, path: Path, tell: Tell) -> Manifest:

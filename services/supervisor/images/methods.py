@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -16,9 +17,11 @@ from services.supervisor.images.manifest import Manifest
 from services.supervisor.images.saving import Order, Progress, Saver, Tell
 from services.supervisor.images.store import COLLECTION, ImageStore
 from services.supervisor.sqlite_journal import Journal
+from services.supervisor.telling import told
 from shared.errors import FailedPrecondition, InvalidArgument
 
 NOTE_CHARACTERS = 1000
+_PAUSE_SECONDS = 0.1  # between two words on the same thing
 
 T = TypeVar("T")
 SaveReceipt = Callable[[sqlite3.Connection, Manifest], None]
@@ -130,29 +133,17 @@ def _deleted(connection: sqlite3.Connection) -> list[str]:
     return [row["subject"].removeprefix(f"{COLLECTION}/") for row in rows]
 
 
-async def told(
-    work: Callable[[Tell], Awaitable[T]],
-) -> AsyncGenerator[Progress | T, None]:
-    """What some work tells as it goes on, thinned out to what anybody can read, and its result.
-
-    Closing this early cancels the work.
-    """
-    queue: asyncio.Queue[Progress | None] = asyncio.Queue()
+def followed(work: Callable[[Tell], Awaitable[T]]) -> AsyncGenerator[Progress | T, None]:
+    """What some work tells as it goes on, thinned out to what anybody can read, and its result."""
     latest: dict[tuple[str, str], float] = {}
-    loop = asyncio.get_running_loop()
 
-    def tell(progress: Progress) -> None:
-        key = (progress.phase, progress.service)
-        if progress.done == progress.total or loop.time() - latest.get(key, 0) >= 0.1:
-            latest[key] = loop.time()
-            queue.put_nowait(progress)
+    async def run(tell: Callable[[Progress | T], None]) -> None:
+        def tell_some(progress: Progress) -> None:
+            key, now = (progress.phase, progress.service), time.monotonic()
+            if progress.done == progress.total or now - latest.get(key, 0) >= _PAUSE_SECONDS:
+                latest[key] = now
+                tell(progress)
 
-    task = asyncio.ensure_future(work(tell))
-    task.add_done_callback(lambda _: queue.put_nowait(None))
-    try:
-        while (progress := await queue.get()) is not None:
-            yield progress
-        yield await task
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
+        tell(await work(tell_some))
+
+    return told(run)

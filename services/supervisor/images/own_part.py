@@ -1,8 +1,6 @@
 """The Supervisor's own part of an image: its journal."""
 
 import asyncio
-import os
-import signal
 import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime
@@ -12,7 +10,6 @@ from services.supervisor.events import EventKind
 from services.supervisor.gpu_lease import ServingState
 from services.supervisor.images.parts import ExportPiece, ImportPiece
 from services.supervisor.sqlite_journal import micros
-from shared import process
 from shared.image.cutting import Cuts
 from shared.image.layout import Layout
 from shared.image.part import Model, Part
@@ -60,11 +57,6 @@ class OwnPart:
     def staged(self, key: str) -> Path:
         """The journal that was taken."""
         return self._layout.staged(key) / DATABASE
-
-    def start_anew(self) -> None:
-        """Has this process drain and start again."""
-        process.start_anew()
-        os.kill(os.getpid(), signal.SIGTERM)
 
     async def state(self) -> tuple[str, int]:
         """See ImagePart."""

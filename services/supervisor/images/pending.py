@@ -7,9 +7,10 @@ from pathlib import Path
 import structlog
 
 from services.supervisor.images.parts import RemotePart
+from shared.durable import sync, write_durably
 from shared.errors import BatosError, Unavailable
 from shared.image import switching
-from shared.image.layout import Layout, sync_folder, write_durably
+from shared.image.layout import Layout
 
 _PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -59,7 +60,7 @@ def forget(data_dir: Path) -> None:
     """The load is done everywhere."""
     if _file(data_dir).exists():
         _file(data_dir).unlink()
-        sync_folder(_file(data_dir).parent)
+        sync(_file(data_dir).parent)
 
 
 async def _until_switched(part: RemotePart, key: str) -> None:

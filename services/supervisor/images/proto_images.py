@@ -1,30 +1,25 @@
 """Images as messages of the contract."""
 
-from datetime import timedelta
 from pathlib import Path
 
 from batos.supervisor.v1 import supervisor_pb2 as pb
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.supervisor.images.archive import SUFFIX
 from services.supervisor.images.manifest import ImageModel, Manifest
 from services.supervisor.images.saving import Progress
 from services.supervisor.images.store import COLLECTION
+from services.supervisor.proto_messages import duration_message, timestamp_message
 
 
 def image_message(folder: Path, manifest: Manifest) -> pb.Image:
     """An image as its manifest has it."""
-    created, freeze = Timestamp(), Duration()
-    created.FromDatetime(manifest.created)
-    freeze.FromTimedelta(timedelta(milliseconds=manifest.freeze_ms))
     return pb.Image(
         name=f"{COLLECTION}/{manifest.image}",
-        created_at=created,
+        created_at=timestamp_message(manifest.created),
         size_bytes=(folder / f"{manifest.image}{SUFFIX}").stat().st_size,
         parts=[_part(manifest, service) for service in manifest.schemas],
         models=[model_message(model) for model in manifest.models],
-        freeze=freeze,
+        freeze=duration_message(manifest.freeze_ms / 1000),
         note=manifest.note,
     )
 

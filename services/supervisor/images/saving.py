@@ -75,9 +75,8 @@ class Saver:
             if not done:
                 await asyncio.to_thread(self._store.partial(image_id).unlink, True)
 
-    async def freeze(self, image_id: str, ttl: float) -> int:
-        """Holds all parts; the bytes that they have, about."""
-        tags = [model.tag for model in await self._models()]
+    async def freeze(self, image_id: str, ttl: float, tags: Sequence[str] = ()) -> int:
+        """Holds all parts; the bytes that they have, about, with the models of these tags."""
         first, *others = self._parts
         size = await first.freeze(image_id, ttl, tags)
         sizes = await asyncio.gather(*(part.freeze(image_id, ttl, tags) for part in others))
@@ -96,7 +95,7 @@ class Saver:
         states = await asyncio.gather(*(part.state() for part in self._parts))
         ttl = LONGEST_SECONDS if stay_frozen else _FREEZE_SECONDS
         began, created = time.monotonic(), datetime.now(UTC)
-        total = await self.freeze(image_id, ttl)
+        total = await self.freeze(image_id, ttl, [model.tag for model in models])
         if not stay_frozen:
             await asyncio.gather(*(part.thaw(image_id) for part in self._parts))
         freeze_ms = (time.monotonic() - began) * 1000

@@ -13,7 +13,7 @@ from batos.supervisor.v1 import supervisor_pb2_grpc
 from services.supervisor.images import archive
 from services.supervisor.images.loading import Loaded, Wish
 from services.supervisor.images.manifest import Manifest
-from services.supervisor.images.methods import Images, order_of, told
+from services.supervisor.images.methods import Images, followed, order_of
 from services.supervisor.images.proto_images import (
     image_message,
     model_message,
@@ -52,7 +52,7 @@ class ImagesServicer(supervisor_pb2_grpc.SupervisorServiceServicer):
             def receipt(connection: sqlite3.Connection, manifest: Manifest) -> None:
                 ledger.record(connection, request, self._saved(manifest))
 
-            work = told(lambda tell: self._images.save(order, tell, receipt))
+            work = followed(lambda tell: self._images.save(order, tell, receipt))
             async with aclosing(work) as events:
                 async for event in events:
                     if isinstance(event, Progress):
@@ -74,7 +74,7 @@ class ImagesServicer(supervisor_pb2_grpc.SupervisorServiceServicer):
             def receipt(connection: sqlite3.Connection, loaded: Loaded) -> None:
                 ledger.record(connection, request, self._loaded(loaded))
 
-            work = told(lambda tell: self._images.load(wish, tell, receipt))
+            work = followed(lambda tell: self._images.load(wish, tell, receipt))
             async with aclosing(work) as events:
                 async for event in events:
                     if isinstance(event, Progress):

@@ -9,8 +9,8 @@ import structlog
 from services.supervisor.images import archive
 from services.supervisor.images.archive import SUFFIX
 from services.supervisor.images.manifest import Manifest
+from shared.durable import sync
 from shared.errors import BatosError, NotFound
-from shared.image.layout import sync_folder
 
 COLLECTION = "images"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
@@ -47,13 +47,13 @@ class ImageStore:
         """Makes a finished image one of ours, durably."""
         path = self.folder / f"{image_id}{SUFFIX}"
         self.partial(image_id).rename(path)
-        sync_folder(self.folder)
+        sync(self.folder)
         return path
 
     def discard(self, image_id: str) -> None:
         """Removes an image, if it is there."""
         (self.folder / f"{image_id}{SUFFIX}").unlink(missing_ok=True)
-        sync_folder(self.folder)
+        sync(self.folder)
 
     def made_for(self, request_id: str) -> Manifest | None:
         """The image that this request made, if any."""
