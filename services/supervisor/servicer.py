@@ -28,7 +28,7 @@ from services.supervisor.proto_messages import (
     soma_message,
     turn_message,
 )
-from services.supervisor.soma import COLLECTION
+from services.supervisor.soma import COLLECTION, Soma
 from services.supervisor.soma_import import read_soma
 from services.supervisor.sqlite_events import SqliteEvents
 from services.supervisor.sqlite_personas import SqlitePersonas
@@ -165,11 +165,15 @@ class SupervisorServicer(ImagesServicer):
     ) -> pb.ImportSomaResponse:
         """A Soma from elsewhere."""
         soma = read_soma(request.soma)
-        await self._domain.personas.get(soma.persona or "?")
+
+        async def take(receipt: Callable[[sqlite3.Connection, Soma], None]) -> Soma:
+            await self._domain.personas.get(soma.persona or "?")
+            return await self._domain.somas.take(soma, receipt)
+
         return await self._once(
             request,
             pb.ImportSomaResponse,
-            lambda receipt: self._domain.somas.take(soma, receipt),
+            take,
             lambda taken: pb.ImportSomaResponse(soma=soma_message(taken)),
         )
 

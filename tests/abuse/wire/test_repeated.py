@@ -12,7 +12,7 @@ from batos.trainer.v1 import trainer_pb2 as trainer
 from google.protobuf.duration_pb2 import Duration
 
 from tests.abuse.wire.state import STATE
-from tests.abuse.wire.valid_requests import SOURCE, TOOL, VALID, fresh, spec
+from tests.abuse.wire.valid_requests import SOURCE, TOOL, VALID, fresh, soma, spec
 from tests.abuse.wire.wire import Wire
 from tests.contract.rpc_methods import PACKAGES, methods_of
 
@@ -139,6 +139,11 @@ class Ready:
         return supervisor.ReleaseGpuLeaseRequest(
             request_id=fresh(), fencing_token=await self._lease()
         )
+
+    async def _ImportSoma(self):
+        request = supervisor.ImportSomaRequest(request_id=fresh(), soma=soma())
+        request.soma.turns[0].ClearField("rating")
+        return request
 
     async def _DeleteImage(self):
         request = VALID["supervisor"]["SaveImage"]()

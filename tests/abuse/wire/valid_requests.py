@@ -92,7 +92,7 @@ def training() -> trainer.StartTrainingRunRequest:
     )
 
 
-def soma() -> supervisor.Soma:
+def soma(persona: str = "ROBIN") -> supervisor.Soma:
     turn = supervisor.Turn(
         number=1,
         user_text="Hello.",
@@ -105,7 +105,7 @@ def soma() -> supervisor.Soma:
         wall=Duration(seconds=2),
     )
     name = f"somas/{fresh().replace('-', '')}"
-    return supervisor.Soma(name=name, persona="ROBIN", created_at=NOW, turns=[turn])
+    return supervisor.Soma(name=name, persona=persona, created_at=NOW, turns=[turn])
 
 
 def _named(collection: str) -> str:
@@ -263,7 +263,8 @@ SUPERVISOR: Mapping[str, Callable[[], Message]] = {
     "WatchEvents": lambda: supervisor.WatchEventsRequest(after_sequence=1),
     "SearchSomas": lambda: supervisor.SearchSomasRequest(query="hello", persona="ROBIN", limit=3),
     "ExportSomas": lambda: supervisor.ExportSomasRequest(persona="ROBIN"),
-    "ImportSoma": lambda: supervisor.ImportSomaRequest(request_id=fresh(), soma=soma()),
+    # Of nobody in the Codex: what is taken would be learnt from, and reach Memory some time later.
+    "ImportSoma": lambda: supervisor.ImportSomaRequest(request_id=fresh(), soma=soma("JOKER")),
     "SaveImage": lambda: supervisor.SaveImageRequest(request_id=fresh(), note="of a test"),
     "LoadImage": lambda: supervisor.LoadImageRequest(
         request_id=fresh(), name=_named("images"), discard_current=True
