@@ -97,17 +97,18 @@ class GrpcGoldenSource:
 def soma_examples(soma: supervisor_pb2.Soma) -> list[GoldenExample]:
     """The golden turns of one Soma, each with the turns before it as they were spoken.
 
-    A correction counts before a rating: who corrects an answer wants other words. A turn in which
-    tools were called is left out: its words alone would teach to know a result without asking.
+    A correction counts before a rating: who corrects an answer wants other words. A good turn
+    in which tools were called is left out: its words alone would teach to know a result without
+    asking. A correction is its owner's word, whatever was called.
     """
     examples: list[GoldenExample] = []
     earlier: list[Message] = []
     for turn in soma.turns:
         said = [{"role": "user", "content": turn.user_text}]
         answer = turn.correction
-        if not answer and turn.rating == supervisor_pb2.RATING_GOOD:
+        if turn.rating == supervisor_pb2.RATING_GOOD and not (answer or turn.tool_calls):
             answer = turn.assistant_text
-        if answer and not turn.tool_calls:
+        if answer:
             examples.append(
                 GoldenExample(
                     source="correction" if turn.correction else "rating",

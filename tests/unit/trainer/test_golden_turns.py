@@ -46,4 +46,6 @@ def test_what_a_tool_found_out_is_not_learnt_by_heart():
         tool_calls=[pb.ToolCall(tool="tools/add", result="13", outcome=pb.TOOL_CALL_OUTCOME_OK)],
     )
     offered = turn(2, rating=pb.RATING_GOOD, tools=[pb.OfferedTool(tool="tools/add")])
-    assert [e.answer for e in soma_examples(soma(called, offered))] == ["a2"]
+    corrected = turn(3, correction="better", tool_calls=called.tool_calls)
+    found = soma_examples(soma(called, offered, corrected))
+    assert [e.answer for e in found] == ["a2", "better"]
