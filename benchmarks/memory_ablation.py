@@ -61,11 +61,11 @@ class Talk:
         self._frequencies = Frequencies([row.text for row in rows], lexicon)
         names = frozenset[str]().union(*(words_of(row.speaker) for row in rows))
         turns = Analysis(lexicon).turns(rows, self._frequencies, names)
-        self._windows = Windows(turns, lexicon)
+        self._windows = Windows(lexicon, turns)
         known = {row.id for row in rows}
         judge = Judge(self._frequencies, lexicon, Weights())
         sums = Windows(
-            Analysis(lexicon).turns(list(summaries_of(rows)), self._frequencies, names), lexicon
+            lexicon, Analysis(lexicon).turns(list(summaries_of(rows)), self._frequencies, names)
         )
         self._questions = [
             (asked := judge.question(text, names), judge.summaries(asked, sums), wanted)

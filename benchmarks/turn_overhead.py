@@ -106,6 +106,8 @@ async def remember(address: str, texts: list[str], console: Console) -> None:
         starts = track(range(0, len(texts), BATCH), "remembering", console=console)
         async for _ in stub.CreateEpisodes(map(batch, starts)):
             pass
+        # As they are some ten seconds later by themselves: indexed.
+        await stub.Optimize(memory_pb2.OptimizeRequest())
 
 
 async def together(ask: Callable[[str], Awaitable[None]], questions: list[str]) -> None:

@@ -7,6 +7,7 @@ import grpc
 from batos.image.v1 import image_pb2
 from batos.image.v1.image_pb2_grpc import add_ImagePartServiceServicer_to_server
 from batos.memory.v1 import memory_pb2, memory_pb2_grpc
+from threadpoolctl import threadpool_limits
 
 from services.memory import image_part
 from services.memory.current_table import CurrentTable
@@ -78,5 +79,7 @@ async def main(settings: MemorySettings) -> None:
 
 if __name__ == "__main__":
     loaded = load(MemorySettings, "memory")
+    # Searches multiply small matrices: waking a second thread takes longer than that.
+    threadpool_limits(1, "blas")
     logs.configure("memory", loaded.log_level, loaded.log_format)
     process.run("memory", main(loaded))

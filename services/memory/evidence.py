@@ -14,7 +14,7 @@ from services.memory.asked_dates import AskedDates
 from services.memory.frequencies import Frequencies
 from services.memory.lexicon import Ids, Lexicon
 from services.memory.scores import Scores, spread
-from services.memory.windows import Windows, normalised
+from services.memory.windows import Windows
 from services.memory.words import words_of
 
 # BM25+ (Lv and Zhai, "Lower-Bounding Term Frequency Normalization", CIKM 2011).
@@ -96,8 +96,9 @@ class Judge:
         stems = self.lexicon.stems(question.ids)
         rarity = self.frequencies.rarity(stems)
         text = spread(_bm25(windows, stems, rarity))
-        words = spread(_best_words(windows, question.ids, rarity, self.lexicon))
-        topic = spread(_topics(windows, question.ids, rarity, self.lexicon))
+        words = spread(_best_words(windows, question.ids, rarity))
+        asked = rarity.astype(np.float32) @ self.lexicon.vectors(question.ids)
+        topic = spread(windows.topics.fits(asked))
         vector = (weights.words * words + weights.topic * topic) / weights.vector
         prior = self._prior(question, windows, told, words) / weights.prior
         score = weights.vector * vector + weights.window * text + weights.prior * prior
@@ -114,15 +115,14 @@ class Judge:
     def _prior(
         self, question: Question, windows: Windows, told: Mapping[str, float], words: Scores
     ) -> Scores:
-        weights, turns, dates = self.weights, windows.turns, question.dates
+        weights, dates = self.weights, question.dates
         total = weights.speaker * windows.spoken_by(question.named)
         total += weights.beside * windows.best_beside(words)
         total += weights.statement * windows.statements
         if dates:
-            total += weights.date * np.array([dates.fit(turn.created_at) for turn in turns])
+            total += weights.date * windows.said_at(dates.fit)
         if told:
-            fits = [told.get(turn.soma, 0.0) for turn in turns]
-            total += weights.summary * np.array(fits)
+            total += weights.summary * windows.of_soma(lambda soma: told.get(soma, 0.0))
         return total
 
 
@@ -131,26 +131,18 @@ def _bm25(windows: Windows, stems: Ids, rarity: Scores) -> Scores:
     share = windows.lengths / max(windows.lengths.mean(), 1.0)
     total = np.zeros(len(share))
     for stem, weight in zip(stems, rarity, strict=True):
-        count = windows.occurrences(int(stem))
-        gain = _DELTA + count * (_K1 + 1) / (count + _K1 * (1 - _B + _B * share))
-        total += weight * np.where(count > 0, gain, 0.0)
+        occurrences = windows.occurrences(int(stem))
+        found = np.flatnonzero(occurrences)
+        count = occurrences[found]
+        gain = _DELTA + count * (_K1 + 1) / (count + _K1 * (1 - _B + _B * share[found]))
+        total[found] += weight * gain
     return total
 
 
-def _best_words(windows: Windows, ids: Ids, rarity: Scores, lexicon: Lexicon) -> Scores:
+def _best_words(windows: Windows, ids: Ids, rarity: Scores) -> Scores:
     """MaxSim: for each query word the squared cosine of the turn's likest word, by rarity.
 
     After Khattab and Zaharia, "ColBERT", SIGIR 2020, on vectors of words without context.
     """
-    likeness = np.clip(lexicon.vectors(ids) @ windows.vocabulary_vectors.T, 0.0, 1.0) ** 2
-    same = lexicon.stems(ids)[:, None] == lexicon.stems(windows.vocabulary)[None, :]
-    likeness[same] = 1.0
-    best = windows.highest(likeness)
+    best = windows.vocabulary.likest(ids)
     return np.asarray(rarity @ best / max(float(rarity.sum()), 1e-9), dtype=np.float64)
-
-
-def _topics(windows: Windows, ids: Ids, rarity: Scores, lexicon: Lexicon) -> Scores:
-    """Cosine of the query's and the turn's topic, with the turns beside it, about their centre."""
-    topics, centre = windows.topics
-    asked = normalised((rarity.astype(np.float32) @ lexicon.vectors(ids))[None, :])
-    return np.asarray(topics @ normalised(asked - centre)[0], dtype=np.float64)

@@ -15,3 +15,7 @@ class Knowledge:
         self.analysis = Analysis(self.lexicon)
         self.tables = FrequencyTables(store, self.lexicon)
         self.small = SmallNamespaces(store, self.analysis, self.tables, self.lexicon)
+
+    def close(self) -> None:
+        """Gives up what is being read."""
+        self.small.close()

@@ -1,6 +1,6 @@
 """Judged rows in their order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from services.memory.evidence import Judged
 from services.memory.query import Preferences
 from services.memory.records import Record
 from services.memory.scores import Scores, share, spread
+from services.memory.turns import Turn
 
 
 class Ranked(NamedTuple):
@@ -32,44 +33,41 @@ class Ranking:
     preferences: Preferences
     now: datetime
 
-    def judged(self, rows: Sequence[Row | Record], judged: Judged) -> list[Ranked]:
+    def judged(self, rows: Sequence[Row | Record | Turn], judged: Judged) -> Iterator[Ranked]:
         """By all evidence."""
         return self._sorted(rows, judged.score, judged.vector, judged.text, judged.prior)
 
-    def by_vector(self, found: Scored) -> list[Ranked]:
+    def by_vector(self, found: Scored) -> Iterator[Ranked]:
         """By the vector of the whole text alone."""
         vector = spread(found.scores)
         return self._sorted(found.records, vector, vector, np.zeros_like(vector))
 
-    def by_words(self, found: Scored) -> list[Ranked]:
+    def by_words(self, found: Scored) -> Iterator[Ranked]:
         """By BM25 of the words alone."""
         text = share(found.scores)
         return self._sorted(found.records, text, np.zeros_like(text), text)
 
-    def by_both(self, found: Candidates) -> list[Ranked]:
+    def by_both(self, found: Candidates) -> Iterator[Ranked]:
         """Half by the vector, half by the words."""
         vector, text = spread(found.similarities), share(found.text_scores)
         return self._sorted(found.rows, (vector + text) / 2, vector, text)
 
     def _sorted(
         self,
-        rows: Sequence[Row | Record],
+        rows: Sequence[Row | Record | Turn],
         score: Scores,
         vector: Scores,
         text: Scores,
         prior: Scores | float = 0.0,
-    ) -> list[Ranked]:
+    ) -> Iterator[Ranked]:
         """The highest scores first."""
         bonus = self._bonus(rows)
         parts = np.broadcast_arrays(score + bonus, vector, text, prior, bonus)
         table = np.stack(parts, axis=1)
-        order = np.argsort(-table[:, 0], kind="stable")
-        return [
-            Ranked(rows[place].id, *values)
-            for place, values in zip(order.tolist(), table[order].tolist(), strict=True)
-        ]
+        for place in np.argsort(-table[:, 0], kind="stable").tolist():
+            yield Ranked(rows[place].id, *table[place].tolist())
 
-    def _bonus(self, rows: Sequence[Row | Record]) -> Scores:
+    def _bonus(self, rows: Sequence[Row | Record | Turn]) -> Scores:
         if not self.preferences:
             return np.zeros(len(rows))
         bonus = self.preferences.bonus

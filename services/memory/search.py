@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
+from typing import TypeVar
 
 from services.memory import evidence
 from services.memory.candidates import Candidates, Row
@@ -19,6 +21,8 @@ from services.memory.small_namespaces import Whole
 from services.memory.store import Store
 from services.memory.windows import Windows
 from services.memory.words import without, words_of
+
+T = TypeVar("T")
 
 _CANDIDATES = 256  # by vector, and again as many by words
 _RERANKED = 64  # the best of them, which are judged with what was said beside
@@ -55,9 +59,10 @@ class Searcher:
         # One at a time: the analysed rows are shared, and two would only take turns on them.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="search")
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Ends the thread after what is under way."""
-        self._thread.shutdown()
+        self._knowledge.close()
+        await asyncio.to_thread(self._thread.shutdown)
 
     async def search(self, query: Query) -> Sequence[Found]:
         """The best records of the query's level, best first.
@@ -76,18 +81,18 @@ class Searcher:
         if query.mode is not Mode.HIERARCHICAL:
             return await self._in_mode(asked, limit)
         knowledge = self._known()
-        if whole := await knowledge.small.of(query.namespace, asked.names):
+        if whole := await knowledge.small.of(query.namespace, asked.names, self._in_thread):
             judge = evidence.Judge(whole.frequencies, knowledge.lexicon, self._weights)
-            ranked = await self._in_thread(lambda: _of_whole(asked, whole, judge))
-            return _found(ranked[:limit], whole.records)
-        return await self._fetched(await self._of_candidates(asked, knowledge), limit)
+            ranked = await self._in_thread(lambda: _of_whole(asked, whole, judge, limit))
+            return _found(ranked, whole.records)
+        return await self._fetched(await self._of_candidates(asked, knowledge, limit))
 
-    async def _fetched(self, ranked: Sequence[Ranked], limit: int) -> list[Found]:
-        first = ranked[:limit]
-        return _found(first, await self._store.fetch([row.id for row in first]))
+    async def _fetched(self, ranked: Sequence[Ranked]) -> list[Found]:
+        return _found(ranked, await self._store.fetch([row.id for row in ranked]))
 
     def _known(self) -> Knowledge:
         if self._knowledge.lexicon.is_full:
+            self._knowledge.close()
             self._knowledge = Knowledge(self._store)
         return self._knowledge
 
@@ -97,7 +102,7 @@ class Searcher:
         if query.mode is Mode.HYBRID:
             vector = await self._vector(asked.topic)
             both = await self._store.candidates(scope, vector, asked.topic, _CANDIDATES)
-            return await self._fetched(ranking.by_both(both), limit)
+            return await self._fetched(list(islice(ranking.by_both(both), limit)))
         wanted = _CANDIDATES if query.preferences else limit
         if query.mode is Mode.FLAT:
             vector = await self._vector(asked.topic)
@@ -106,9 +111,10 @@ class Searcher:
         else:
             scored = await self._store.matching(scope, asked.topic, wanted)
             ranked = ranking.by_words(scored)
-        return _found(ranked[:limit], {record.id: record for record in scored.records})
+        records = {record.id: record for record in scored.records}
+        return _found(list(islice(ranked, limit)), records)
 
-    async def _of_candidates(self, asked: _Asked, knowledge: Knowledge) -> list[Ranked]:
+    async def _of_candidates(self, asked: _Asked, knowledge: Knowledge, limit: int) -> list[Ranked]:
         query = asked.query
         candidates = await self._candidates(query, asked.topic)
         own = candidates.of_level(query.level).best(_RERANKED)
@@ -119,7 +125,7 @@ class Searcher:
 
         def windows(some: Sequence[Row]) -> Windows:
             turns = knowledge.analysis.turns(some, frequencies, asked.names)
-            return Windows(turns, knowledge.lexicon)
+            return Windows(knowledge.lexicon, turns)
 
         def work() -> list[Ranked]:
             question = judge.question(asked.text, asked.names)
@@ -127,7 +133,8 @@ class Searcher:
             told = judge.summaries(question, windows(summaries)) if summaries else {}
             ranked = asked.ranking.judged(rows, judge.judge(question, windows(rows), told))
             # The store has looked at the filters, for those that it named.
-            return [row for row in ranked if row.id in named] if query.filters else ranked
+            admitted = (row for row in ranked if not query.filters or row.id in named)
+            return list(islice(admitted, limit))
 
         return await self._in_thread(work) if rows else []
 
@@ -141,7 +148,7 @@ class Searcher:
         vector: Vector = (await self._embedder.embed([topic]))[0]
         return vector
 
-    async def _in_thread(self, work: Callable[[], list[Ranked]]) -> list[Ranked]:
+    async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def _names(self, namespace: str) -> frozenset[str]:
@@ -149,15 +156,15 @@ class Searcher:
         return frozenset().union(*(words_of(speaker) for speaker in speakers))
 
 
-def _of_whole(asked: _Asked, whole: Whole, judge: evidence.Judge) -> list[Ranked]:
+def _of_whole(asked: _Asked, whole: Whole, judge: evidence.Judge, limit: int) -> list[Ranked]:
     windows, summaries = whole.windows[asked.query.level], whole.windows[Level.SUMMARY]
-    if windows is None:
+    if not windows.turns:
         return []
     question = judge.question(asked.text, asked.names)
-    told = judge.summaries(question, summaries) if summaries else {}
-    rows = [whole.records[turn.id] for turn in windows.turns]
-    ranked = asked.ranking.judged(rows, judge.judge(question, windows, told))
-    return [row for row in ranked if asked.query.admits(whole.records[row.id])]
+    told = judge.summaries(question, summaries) if summaries.turns else {}
+    ranked = asked.ranking.judged(windows.turns, judge.judge(question, windows, told))
+    admitted = (row for row in ranked if asked.query.admits(whole.records[row.id]))
+    return list(islice(admitted, limit))
 
 
 def _found(ranked: Sequence[Ranked], records: Mapping[str, Record]) -> list[Found]:

@@ -42,7 +42,7 @@ class Shelves:
         searcher = await asyncio.to_thread(Searcher, store, embedder)
 
         async def close() -> None:
-            await asyncio.to_thread(searcher.close)
+            await searcher.close()
             await store.close()
             await embedder.close()
 

@@ -1,6 +1,6 @@
 """Rows as a search sees them: their words, and what those say."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,12 +30,13 @@ class Turn:
     stems: Ids
     speaker: frozenset[str]
     created_at: datetime
+    importance: float
     asks: bool
     topic: npt.NDArray[np.float32]
 
 
 class Analysis:
-    """Turns of rows, kept until there are too many."""
+    """Turns of rows, kept until there are too many. Safe to use from threads."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
@@ -46,24 +47,27 @@ class Analysis:
     ) -> list[Turn]:
         """The rows' words; `names` are no topic. Computes, for a thread of its own."""
         if len(self._by_id) + len(rows) > _LIMIT:
-            self._by_id.clear()
-        fresh = [row for row in rows if self._kept(row.id) is not frequencies]
+            self._by_id = {}  # another thread may be reading the old one
+        by_id = self._by_id
+        kept = {row.id: by_id.get(row.id) for row in rows}
+        fresh = [row for row in rows if not (of := kept[row.id]) or of[0] is not frequencies]
+        turns = {row_id: of[1] for row_id, of in kept.items() if of}
         named = self._lexicon.ids_of(names)
         for first in range(0, len(fresh), _TOGETHER):
-            self._analyse(fresh[first : first + _TOGETHER], frequencies, named)
-        return [self._by_id[row.id][1] for row in rows]
+            for turn in self._analysed(fresh[first : first + _TOGETHER], frequencies, named):
+                turns[turn.id] = turn
+                by_id[turn.id] = (frequencies, turn)
+        return [turns[row.id] for row in rows]
 
-    def _kept(self, row_id: str) -> Frequencies | None:
-        kept = self._by_id.get(row_id)
-        return kept[0] if kept else None
-
-    def _analyse(self, rows: Sequence[Row | Record], frequencies: Frequencies, named: Ids) -> None:
+    def _analysed(
+        self, rows: Sequence[Row | Record], frequencies: Frequencies, named: Ids
+    ) -> Iterator[Turn]:
         words = [self._lexicon.ids(row.text) for row in rows]
         speaking = [self._lexicon.speaking(each) for each in words]
         stems = np.split(self._lexicon.stems(np.concatenate(speaking)), _ends(speaking))
         topics = self._topics(speaking, frequencies, named)
         for row, own, own_stems, topic in zip(rows, words, stems, topics, strict=True):
-            turn = Turn(
+            yield Turn(
                 id=row.id,
                 soma=row.soma,
                 place=(row.soma, row.ordinal) if row.soma and row.level is Level.EPISODE else None,
@@ -71,10 +75,10 @@ class Analysis:
                 stems=own_stems,
                 speaker=words_of(row.speaker),
                 created_at=row.created_at,
+                importance=row.importance,
                 asks=row.text.rstrip().endswith("?"),
                 topic=topic,
             )
-            self._by_id[row.id] = (frequencies, turn)
 
     def _topics(self, speaking: Sequence[Ids], frequencies: Frequencies, named: Ids) -> Matrix:
         """Shape (len(speaking), 256): of each the sum of its words' vectors by their rarity."""

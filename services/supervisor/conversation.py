@@ -23,8 +23,6 @@ from shared.errors import (
 from shared.keyed_locks import KeyedLocks
 from shared.naming import new_id
 
-_OFF_THE_GPU = {"num_gpu": 0}  # Ollama's word for layers on the GPU
-
 
 @dataclass(frozen=True, slots=True)
 class Finished:

@@ -19,7 +19,7 @@ from services.supervisor.soma import Recollection
 from shared.errors import BatosError, InvalidArgument
 
 # More than are shown, since some are left out again.
-_SEARCH_LIMIT = 40
+_SEARCH_LIMIT = 24
 _QUERY_CHARACTERS = 2000
 _OWN_WORDS_WEIGHT = 0.5
 _FLOOR = 0.6  # of the best hit's score: what has less is about something else

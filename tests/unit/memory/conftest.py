@@ -28,13 +28,13 @@ async def store(tmp_path: Path, embedder: WordllamaEmbedder) -> AsyncIterator[La
 
 
 @pytest.fixture
-def library(store: LancedbStore, embedder: WordllamaEmbedder) -> Iterator[Library]:
+async def library(store: LancedbStore, embedder: WordllamaEmbedder) -> AsyncIterator[Library]:
     async def close() -> None:
         """Its parts are closed by their own fixtures."""
 
     searcher = Searcher(store, embedder)
     yield Library(Shelf(store, embedder, searcher, close))
-    searcher.close()
+    await searcher.close()
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def judged(lexicon: Lexicon, question: str, *rows: Row, told: dict | None = None
     named = frozenset(question.lower().split()) & NAMES
     judge = Judge(frequencies, lexicon, Weights())
     asked = Question.of(question, named, lexicon)
-    return judge.judge(asked, Windows(turns, lexicon), told or {})
+    return judge.judge(asked, Windows(lexicon, turns), told or {})
 
 
 def test_parts_lie_between_0_and_1_and_add_up_to_the_score(lexicon: Lexicon) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -31,7 +32,7 @@ async def searcher(store, embedder, writer) -> AsyncIterator[Searcher]:
     await (await writer.append(str(uuid.uuid4()), [summary("Caroline got a pet.", "somas/2")]))
     searcher = Searcher(store, embedder)
     yield searcher
-    searcher.close()
+    await searcher.close()
 
 
 @pytest.mark.parametrize(
@@ -142,8 +143,43 @@ async def test_both_paths_agree_where_all_rows_are_candidates(
         searcher = Searcher(store, embedder)
         hits = await searcher.search(Query("people", "What did Caroline see in Norway?"))
         found.append([(hit.record.id, round(hit.score, 6)) for hit in hits])
-        searcher.close()
+        await searcher.close()
     assert sorted(found[0]) == sorted(found[1])
+
+
+async def test_a_larger_namespace_is_judged_whole_once_it_is_read(
+    store, embedder, writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await (await writer.append(str(uuid.uuid4()), PEOPLE))
+    monkeypatch.setattr(small_namespaces, "_AT_ONCE", 2)
+    searcher = Searcher(store, embedder)
+    query = Query("people", "What did Caroline see in Norway?")
+    first = [hit.record.id for hit in await searcher.search(query)]
+    async with asyncio.timeout(10):
+        while not (small := searcher._known().small)._kept:
+            await asyncio.sleep(0.01)
+    whole = small._kept["people"]
+    assert [hit.record.id for hit in await searcher.search(query)] == first
+    more = episode("The fjords of Norway were deep.", "somas/3", second=6, speaker="Caroline")
+    await (await writer.append(str(uuid.uuid4()), [more]))
+    hits = await searcher.search(query)
+    assert more.text in [hit.record.text for hit in hits[:2]]
+    assert small._kept["people"] is whole, "it has grown, and was not read anew"
+    await searcher.close()
+
+
+async def test_reading_a_larger_namespace_is_given_up_on_closing(
+    store, embedder, writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await (await writer.append(str(uuid.uuid4()), PEOPLE))
+    monkeypatch.setattr(small_namespaces, "_AT_ONCE", 2)
+    searcher = Searcher(store, embedder)
+    await searcher.search(Query("people", "Norway"))
+    small = searcher._known().small
+    await searcher.close()
+    async with asyncio.timeout(5):
+        while small._reading:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_full_lexicon_is_begun_anew(
