@@ -91,4 +91,4 @@ class _Kinds:
         self._kind.extend(kinds)
 
     def scores(self, score: Callable[..., float]) -> Scores:
-        return np.array([score(value) for value in self._numbers])[self._kind.values]
+        return np.asarray(np.array([score(value) for value in self._numbers])[self._kind.values])
