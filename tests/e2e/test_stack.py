@@ -94,6 +94,14 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(f"{head}.{fraction[:6].ljust(6, '0')}+00:00")
 
 
+def test_images_are_saved_and_listed_from_the_command_line(compose: Compose):
+    images = ("run", "--rm", "--no-TTY", "images")
+    saved = json.loads(compose.run(*images, "save", "--note", "by hand", "--json"))
+    listed = json.loads(compose.run(*images, "list", "--json"))["images"]
+    assert saved in listed
+    compose.run(*images, "delete", saved["name"])
+
+
 @pytest.mark.timeout(200)
 async def test_an_image_puts_all_containers_back(compose: Compose, tmp_path, figures):
     compose.run("cp", "identity:/identities/operator", str(tmp_path / "operator"))
