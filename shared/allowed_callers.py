@@ -20,6 +20,7 @@ _METHODS: Mapping[str, frozenset[str]] = {
     "/batos.image.v1.ImagePartService/Switch": _SUPERVISOR,
     "/batos.image.v1.ImagePartService/GetPart": _SUPERVISOR,
     "/batos.image.v1.ImagePartService/Discard": _SUPERVISOR,
+    "/batos.image.v1.ImagePartService/Retain": _SUPERVISOR,
     "/batos.memory.v1.MemoryService/CreateSummary": _OPERATOR,
     "/batos.memory.v1.MemoryService/CreateEpisodes": _OPERATOR | {"supervisor", "toolforge"},
     "/batos.memory.v1.MemoryService/Search": _OPERATOR | {"supervisor", "toolforge"},

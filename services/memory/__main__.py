@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from services.memory import image_part
 from services.memory.current_table import CurrentTable
+from services.memory.held_ids import HeldIds
 from services.memory.library import Library
 from services.memory.pending_purges import PendingPurges
 from services.memory.reembedding import Reembedder
@@ -28,7 +29,12 @@ from shared.ledger import Ledger
 from shared.settings import load
 from shared.sqlite import Database
 
-_MIGRATIONS = (Ledger.MIGRATION, PendingPurges.MIGRATION, CurrentTable.MIGRATION)
+_MIGRATIONS = (
+    Ledger.MIGRATION,
+    PendingPurges.MIGRATION,
+    CurrentTable.MIGRATION,
+    PendingPurges.IMAGES_MIGRATION,
+)
 
 
 @contextlib.asynccontextmanager
@@ -60,8 +66,9 @@ async def assembled(
         stack.push_async_callback(upkeep.close)
         reembedder = Reembedder(library, shelves, current, writer, upkeep)
         stack.push_async_callback(reembedder.close)
-        scrapbook = Scrapbook(library, writer, purges, upkeep)
-        part = ImagePartServicer(image_part.of(settings, database, writer, upkeep))
+        held = HeldIds(settings.data_dir / image_part.HELD)
+        scrapbook = Scrapbook(library, writer, purges, upkeep, held)
+        part = ImagePartServicer(image_part.of(settings, database, writer, upkeep, held))
         stack.push_async_callback(part.close)
         yield MemoryServicer(scrapbook, reembedder, database), part
 

@@ -65,7 +65,7 @@ class Consolidator:
         async def put_above() -> int:
             await self._library.shelf.store.set_parent(namespace, soma, summary_id)
             selection = Selection(namespace, ids=old)
-            return await self._forgetter.forget(f"{request_id}/replaced", selection)
+            return (await self._forgetter.forget(f"{request_id}/replaced", selection)).count
 
         return Consolidated(summary_id, merged, await self._writer.alone(put_above))
 

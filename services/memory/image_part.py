@@ -6,6 +6,7 @@ from pathlib import Path
 
 from services.memory import lance_catalog
 from services.memory.current_table import CurrentTable
+from services.memory.held_ids import HeldIds
 from services.memory.settings import MemorySettings
 from services.memory.upkeep import Upkeep
 from services.memory.writer import Writer
@@ -15,9 +16,12 @@ from shared.sqlite import Database
 
 DATABASE = "memory.sqlite"
 TABLES = "lance"
+HELD = "held-by-images"
 
 
-def of(settings: MemorySettings, database: Database, writer: Writer, upkeep: Upkeep) -> Part:
+def of(
+    settings: MemorySettings, database: Database, writer: Writer, upkeep: Upkeep, held: HeldIds
+) -> Part:
     """The part of this Memory."""
 
     @asynccontextmanager
@@ -37,6 +41,8 @@ def of(settings: MemorySettings, database: Database, writer: Writer, upkeep: Upk
         folders=(TABLES,),
         trees=lambda _: [(TABLES, settings.data_dir / TABLES)],
         prepare=prepare,
+        note=lambda image, cut: held.note(image, cut / TABLES),
+        retain=held.retain,
     )
 
 

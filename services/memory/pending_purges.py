@@ -3,12 +3,22 @@
 import sqlite3
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from services.memory.scope import Selection
 from shared.ledger import KEEP_SECONDS
 from shared.sqlite import Database
 
 Member = tuple[str, str]  # id and Soma of a forgotten row
+
+
+@dataclass(frozen=True, slots=True)
+class Forgetting:
+    """How many rows a request forgets, and the ids of the images that still hold any of them."""
+
+    count: int
+    images: tuple[str, ...]
+
 
 _CHUNK = 500  # below SQLite's limit of parameters
 
@@ -32,17 +42,25 @@ class PendingPurges:
     ) STRICT;
     """
 
+    IMAGES_MIGRATION = "ALTER TABLE forgettings ADD COLUMN images TEXT NOT NULL DEFAULT ''"
+
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin(self, request_id: str, namespace: str, members: Sequence[Member]) -> int:
-        """Notes rows that are about to be forgotten; how many the request forgets in all.
+    async def begin(
+        self,
+        request_id: str,
+        namespace: str,
+        members: Sequence[Member],
+        images: Sequence[str] = (),
+    ) -> Forgetting:
+        """Notes rows that are about to be forgotten, and the images that hold any of them.
 
-        A repetition after a crash finds fewer rows, or none, and gets the number of the first time.
+        A repetition after a crash finds fewer rows, or none, and gets what the first time found.
         """
         rows = [(namespace, row_id, soma) for row_id, soma in members]
 
-        def note(connection: sqlite3.Connection) -> int:
+        def note(connection: sqlite3.Connection) -> Forgetting:
             connection.executemany(
                 "INSERT OR REPLACE INTO pending_purges (namespace, id, soma) VALUES (?, ?, ?)", rows
             )
@@ -51,12 +69,13 @@ class PendingPurges:
                 "DELETE FROM forgettings WHERE created_at < ?", (now - KEEP_SECONDS,)
             )
             connection.execute(
-                "INSERT OR IGNORE INTO forgettings VALUES (?, ?, ?)", (request_id, len(rows), now)
+                "INSERT OR IGNORE INTO forgettings VALUES (?, ?, ?, ?)",
+                (request_id, len(rows), now, " ".join(images)),
             )
-            (count,) = connection.execute(
-                "SELECT row_count FROM forgettings WHERE request_id = ?", (request_id,)
+            count, held = connection.execute(
+                "SELECT row_count, images FROM forgettings WHERE request_id = ?", (request_id,)
             ).fetchone()
-            return int(count)
+            return Forgetting(int(count), tuple(held.split()))
 
         return await self._database.write(note)
 

@@ -8,6 +8,7 @@ from services.memory.batch import Receipt
 from services.memory.change import Change
 from services.memory.consolidation import Consolidated, Consolidator
 from services.memory.forgetter import Forgetter
+from services.memory.held_ids import HeldIds
 from services.memory.library import Library
 from services.memory.pending_purges import PendingPurges
 from services.memory.query import Found, Query
@@ -28,10 +29,13 @@ from shared.errors import Internal, InvalidArgument, NotFound
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """How many rows went, and whether none of the selected ones has bytes on disk any more."""
+    """How many rows went, whether none of the selected ones has bytes on disk any more, and the ids
+    of the Living Images that still hold any of them.
+    """
 
     count: int
     purged: bool
+    images: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +52,18 @@ class Scrapbook:
     """Keeps records, finds them, forgets them."""
 
     def __init__(
-        self, library: Library, writer: Writer, purges: PendingPurges, upkeep: Upkeep
+        self,
+        library: Library,
+        writer: Writer,
+        purges: PendingPurges,
+        upkeep: Upkeep,
+        held: HeldIds,
     ) -> None:
         self._library = library
         self._writer = writer
         self._purges = purges
         self._upkeep = upkeep
-        self._forgetter = Forgetter(library, purges)
+        self._forgetter = Forgetter(library, purges, held)
         self._consolidator = Consolidator(library, writer, self._forgetter)
 
     async def submit(
@@ -117,8 +126,8 @@ class Scrapbook:
         check_namespace(selection.namespace)
         if selection.ids is not None and len(selection.ids) > BATCH_LIMIT:
             raise InvalidArgument.of_field("ids", f"must hold at most {BATCH_LIMIT} ids")
-        count = await self._writer.alone(lambda: self._forgetter.forget(request_id, selection))
-        return Forgotten(count, not await self._purges.covers(selection))
+        done = await self._writer.alone(lambda: self._forgetter.forget(request_id, selection))
+        return Forgotten(done.count, not await self._purges.covers(selection), done.images)
 
     async def stats(self, namespace: str) -> Stats:
         """Counts of one namespace, or of all where it is empty."""

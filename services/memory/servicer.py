@@ -109,7 +109,11 @@ class MemoryServicer(memory_pb2_grpc.MemoryServiceServicer):
         async def answer() -> pb.ForgetResponse:
             request_id = parse_request_id(request.request_id)
             forgotten = await self._scrapbook.forget(request_id, requests.selection(request))
-            return pb.ForgetResponse(forgotten_count=forgotten.count, purged=forgotten.purged)
+            return pb.ForgetResponse(
+                forgotten_count=forgotten.count,
+                purged=forgotten.purged,
+                images=[f"images/{image}" for image in forgotten.images],
+            )
 
         return await self._once(request, pb.ForgetResponse, answer)
 

@@ -182,14 +182,25 @@ async def start_images(
     stack.push_async_callback(own.close)
     store = ImageStore(settings.images_dir or settings.data_dir / "images")
     saver = Saver(store, [*adapters.parts, own], adapters.personas)
-    loader = Loader(store, saver, own, adapters.parts, adapters.model)
-    images = Images(store, saver, loader, journal, lambda: arbiter.state)
+    images = Images(
+        store=store,
+        saver=saver,
+        loader=Loader(store, saver, own, adapters.parts, adapters.model),
+        others=adapters.parts,
+        journal=journal,
+        serving=lambda: arbiter.state,
+    )
     await images.open()
     stack.push_async_callback(images.close)
     if settings.image_every_hours:
-        every = timedelta(hours=settings.image_every_hours)
-        kept = settings.image_keep
-        schedule = Schedule(store, images.save_by_clock, images.note_failure, every, kept)
+        schedule = Schedule(
+            store=store,
+            save=images.save_by_clock,
+            failed=images.note_failure,
+            pruned=images.tell_parts,
+            every=timedelta(hours=settings.image_every_hours),
+            kept=settings.image_keep,
+        )
         stack.push_async_callback(_stop, asyncio.create_task(schedule.run()))
     return images
 

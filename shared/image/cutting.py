@@ -80,6 +80,7 @@ class Cuts:
             raise FailedPrecondition(f"no cut for {image} is held here", reason="NOT_CUT")
         for name, snapshot in cut.snapshots.items():
             await snapshot.copy_to(cut.folder / name)
+        await self._part.note(image, cut.folder)
         for path in await asyncio.to_thread(lambda: sorted(_files(cut.folder))):
             yield path.relative_to(cut.folder).as_posix(), path.stat().st_size
             with path.open("rb") as file:

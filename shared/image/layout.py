@@ -19,15 +19,15 @@ class Layout:
 
     def cut(self, image: str) -> Path:
         """What was pinned for an image that is being made."""
-        return self.root / f"cut-{_checked(image)}"
+        return self.root / f"cut-{checked_image(image)}"
 
     def staged(self, image: str) -> Path:
         """What was imported; there only once it is whole."""
-        return self.root / f"staged-{_checked(image)}"
+        return self.root / f"staged-{checked_image(image)}"
 
     def arriving(self, image: str) -> Path:
         """What is being imported."""
-        return self.root / f"arriving-{_checked(image)}"
+        return self.root / f"arriving-{checked_image(image)}"
 
     @property
     def decision(self) -> Path:
@@ -72,7 +72,8 @@ def checked_file_name(name: str) -> Path:
     return Path(*pieces)
 
 
-def _checked(image: str) -> str:
+def checked_image(image: str) -> str:
+    """An image's id; InvalidArgument for what is none."""
     if not _IMAGE.fullmatch(image):
         raise InvalidArgument.of_field(
             "image", "must be letters, digits, '.', '_' and '-', at most 100"

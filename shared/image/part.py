@@ -20,6 +20,14 @@ async def _nothing_to_do(staged: Path) -> Sequence[Model]:
     return ()
 
 
+async def _nothing_to_note(image: str, cut: Path) -> None:
+    """This part keeps no account of what images hold."""
+
+
+async def _nothing_to_retain(images: Sequence[str]) -> None:
+    """This part keeps no account of images."""
+
+
 def _no_trees(model_tags: Sequence[str]) -> Iterable[tuple[str, Path]]:
     return ()
 
@@ -31,6 +39,8 @@ class Part:
     `quiet` holds all writes for the time of its context. `trees` names further files to export, as
     (relative folder, folder on disk), whose files never change once they are there. `prepare` does
     what an imported part needs before it can be switched to, with no effect on what is in use.
+    `note` is told of each image and its cut before that is exported, `retain` which images there
+    are.
     """
 
     data_dir: Path
@@ -39,6 +49,8 @@ class Part:
     folders: tuple[str, ...] = ()
     trees: Callable[[Sequence[str]], Iterable[tuple[str, Path]]] = _no_trees
     prepare: Callable[[Path], Awaitable[Sequence[Model]]] = _nothing_to_do
+    note: Callable[[str, Path], Awaitable[None]] = _nothing_to_note
+    retain: Callable[[Sequence[str]], Awaitable[None]] = _nothing_to_retain
 
     @property
     def schema(self) -> int:

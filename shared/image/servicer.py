@@ -15,11 +15,12 @@ from shared.durations import seconds_of
 from shared.errors import BatosError, InvalidArgument
 from shared.image import switching
 from shared.image.cutting import CHUNK_BYTES, Cuts
-from shared.image.layout import Layout
+from shared.image.layout import Layout, checked_image
 from shared.image.part import Part
 from shared.image.staging import Arriving, Piece, Staging
 
 _RUN_OUT_SECONDS = 2.0
+_MOST_IMAGES = 10_000
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -90,6 +91,13 @@ class ImagePartServicer(image_pb2_grpc.ImagePartServiceServicer):
         """What is served."""
         loaded = await asyncio.to_thread(Layout(self._part.data_dir).loaded_image)
         return pb.GetPartResponse(loaded_image=loaded, schema=self._part.schema)
+
+    async def Retain(self, request: pb.RetainRequest, context: Context) -> pb.RetainResponse:
+        """Keeps account of these."""
+        if len(request.images) > _MOST_IMAGES:
+            raise InvalidArgument.of_field("images", f"must be at most {_MOST_IMAGES}")
+        await self._part.retain([checked_image(image) for image in request.images])
+        return pb.RetainResponse()
 
     async def Discard(self, request: pb.DiscardRequest, context: Context) -> pb.DiscardResponse:
         """Drops."""

@@ -69,6 +69,13 @@ class GrpcPart:
             raise Unavailable(f"{self.service}: it does not answer", retry_after=5.0) from error
         return response.loaded_image, response.schema
 
+    async def retain(self, images: Sequence[str]) -> None:
+        """See RemotePart."""
+        with self._errors():
+            await self._stub.Retain(
+                pb.RetainRequest(images=images), timeout=_ANSWER_SECONDS, wait_for_ready=True
+            )
+
     async def discard(self, key: str) -> None:
         """See ImagePart."""
         with self._errors():

@@ -3,10 +3,12 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TypeVar
+
+import structlog
 
 from services.supervisor import sqlite_events
 from services.supervisor.events import EventKind, Happening
@@ -14,6 +16,7 @@ from services.supervisor.gpu_lease import ServingState
 from services.supervisor.images import archive
 from services.supervisor.images.loading import Loaded, Loader, Receipt, Wish
 from services.supervisor.images.manifest import Manifest
+from services.supervisor.images.parts import RemotePart
 from services.supervisor.images.saving import Order, Progress, Saver, Tell
 from services.supervisor.images.store import COLLECTION, ImageStore
 from services.supervisor.sqlite_journal import Journal
@@ -22,6 +25,8 @@ from shared.errors import FailedPrecondition, InvalidArgument
 
 NOTE_CHARACTERS = 1000
 _PAUSE_SECONDS = 0.1  # between two words on the same thing
+
+_log = structlog.get_logger()
 
 T = TypeVar("T")
 SaveReceipt = Callable[[sqlite3.Connection, Manifest], None]
@@ -32,22 +37,25 @@ class Images:
 
     def __init__(
         self,
+        *,
         store: ImageStore,
         saver: Saver,
         loader: Loader,
+        others: Sequence[RemotePart],
         journal: Journal,
         serving: Callable[[], ServingState],
     ) -> None:
         self.store = store
         self._saver = saver
         self._loader = loader
+        self._others = others
         self._journal = journal
         self._serving = serving
         self._busy = ""
 
     async def open(self) -> None:
         """Clears up after a crash: cuts that services still hold, images deleted in name only."""
-        self._releasing = asyncio.create_task(self._saver.release(""))
+        self._releasing = asyncio.create_task(self._clear_up())
         for image_id in await self._journal.read(_deleted):
             await asyncio.to_thread(self.store.discard, image_id)
 
@@ -55,6 +63,22 @@ class Images:
         """Ends what `open` began."""
         self._releasing.cancel()
         await asyncio.wait({self._releasing})
+
+    async def _clear_up(self) -> None:
+        await self._saver.release("")
+        await self.tell_parts()
+
+    async def tell_parts(self) -> None:
+        """Tells the other services which images there are, as far as they can be asked.
+
+        One that hears of it late names an image that is gone, never none that is there.
+        """
+        images = [image for image, _ in await asyncio.to_thread(self.store.all)]
+        results = await asyncio.gather(
+            *(part.retain(images) for part in self._others), return_exceptions=True
+        )
+        for failure in filter(lambda result: isinstance(result, Exception), results):
+            _log.warning("a service was not told of the images", error=str(failure))
 
     async def save(self, order: Order, tell: Tell, receipt: SaveReceipt) -> Manifest:
         """Makes an image and tells the journal of it; see `Saver.save`.
@@ -65,7 +89,10 @@ class Images:
             raise InvalidArgument.of_field("note", f"must be at most {NOTE_CHARACTERS} characters")
         async with self._alone("saved"):
             manifest = await asyncio.to_thread(self.store.made_for, order.request_id)
-            manifest = manifest or await self._saver.save(order, tell)
+            try:
+                manifest = manifest or await self._saver.save(order, tell)
+            finally:
+                await self.tell_parts()
         name = f"{COLLECTION}/{manifest.image}"
         happening = Happening(EventKind.IMAGE_SAVED, "", name, f"{name} was saved.")
 
@@ -98,6 +125,7 @@ class Images:
 
         await self._journal.write(write)
         await asyncio.to_thread(self.store.discard, image_id)
+        await self.tell_parts()
 
     async def save_by_clock(self, image_id: str) -> None:
         """Makes an image that nobody waits for."""

@@ -39,5 +39,8 @@ class ImagePart(Protocol):
 class RemotePart(ImagePart, Protocol):
     """The part of another service."""
 
+    async def retain(self, images: Sequence[str]) -> None:
+        """Tells which images there are."""
+
     async def switch(self, key: str) -> None:
         """Decides that what was taken is served from now on; the service starts anew on it."""

@@ -26,15 +26,18 @@ class Schedule:
 
     def __init__(
         self,
+        *,
         store: ImageStore,
         save: Callable[[str], Awaitable[None]],
         failed: Callable[[str], Awaitable[None]],
+        pruned: Callable[[], Awaitable[None]],
         every: timedelta,
         kept: int,
     ) -> None:
         self._store = store
         self._save = save
         self._failed = failed
+        self._pruned = pruned
         self._every = every
         self._kept = kept
 
@@ -65,6 +68,7 @@ class Schedule:
         try:
             await self._save(f"{PREFIX}{datetime.now(UTC):%Y%m%d-%H%M%S}")
             await asyncio.to_thread(self.prune)
+            await self._pruned()
         except BatosError as error:
             _log.warning("no image was saved", error=error.message)
             await self._failed(error.message)

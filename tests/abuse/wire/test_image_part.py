@@ -106,6 +106,18 @@ async def test_an_importer_who_leaves_costs_nothing(stack, service):
 
 
 @pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize(
+    "images",
+    [["../x"], [""], ["fine", "a" * 101], ["x"] * 10_001],
+    ids=["out", "no", "long", "many"],
+)
+async def test_images_that_cannot_be_are_refused(stack, service, images):
+    stub = ImagePartServiceStub(Wire(stack.addresses[service]).channel)
+    call = stub.Retain(pb.RetainRequest(images=images))
+    assert await outcome(call) is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("service", SERVICES)
 async def test_a_freezer_who_leaves_holds_writes_no_longer_than_it_said(stack, service):
     stub = ImagePartServiceStub(Wire(stack.addresses[service]).channel)
     await stub.Freeze(pb.FreezeRequest(image="left", ttl=Duration(seconds=1)))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from batos.memory.v1 import memory_pb2
 from batos.supervisor.v1 import supervisor_pb2 as pb
 from google.protobuf.duration_pb2 import Duration
 
@@ -234,3 +235,26 @@ async def test_a_folder_that_cannot_be_written_is_a_typed_error(tmp_path):
         error = await failure(here.save())
         assert error.reason
         assert (await here.say("Are you there?")).turn.number == 1
+
+
+async def test_forgetting_names_the_images_that_still_hold_it(here: World) -> None:
+    told = await here.say("The lighthouse keeper is called Fresnel.")
+    async with asyncio.timeout(20):
+        while not await here.remembered("lighthouse"):
+            await asyncio.sleep(0.1)
+    first, second = await here.save(), await here.save()
+    request = memory_pb2.ForgetRequest(
+        request_id=fresh(), namespace="personas/ROBIN", soma=told.soma
+    )
+    forgotten = await here.memory.Forget(request)
+    assert forgotten.forgotten_count > 0
+    assert list(forgotten.images) == sorted([first.name, second.name])
+    assert await here.memory.Forget(request) == forgotten
+
+    third = await here.save()  # cut after it was forgotten
+    await here.supervisor.DeleteImage(pb.DeleteImageRequest(request_id=fresh(), name=first.name))
+    await here.load(second.name, discard_current=True)
+    assert await here.remembered("lighthouse")
+    request.request_id = fresh()
+    assert list((await here.memory.Forget(request)).images) == [second.name]
+    assert third.name in {image.name for image in await here.images()}

@@ -3,14 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from services.memory.pending_purges import PendingPurges
+from services.memory.pending_purges import Forgetting, PendingPurges
 from services.memory.scope import Selection
 from shared.sqlite import Database
 
 
 @pytest.fixture
 async def purges(tmp_path: Path) -> AsyncIterator[PendingPurges]:
-    database = Database(tmp_path / "memory.sqlite", (PendingPurges.MIGRATION,))
+    migrations = (PendingPurges.MIGRATION, PendingPurges.IMAGES_MIGRATION)
+    database = Database(tmp_path / "memory.sqlite", migrations)
     await database.open()
     yield PendingPurges(database)
     await database.close()
@@ -47,6 +48,7 @@ async def test_clearing_spares_what_came_later(purges: PendingPurges) -> None:
 
 
 async def test_a_repetition_counts_what_the_first_time_forgot(purges: PendingPurges) -> None:
-    assert await purges.begin("r", "people", [("a", "somas/1"), ("b", "somas/1")]) == 2
-    assert await purges.begin("r", "people", []) == 2
-    assert await purges.begin("other", "people", []) == 0
+    members = [("a", "somas/1"), ("b", "somas/1")]
+    assert await purges.begin("r", "people", members, ["1", "2"]) == Forgetting(2, ("1", "2"))
+    assert await purges.begin("r", "people", []) == Forgetting(2, ("1", "2"))
+    assert await purges.begin("other", "people", []) == Forgetting(0, ())

@@ -18,7 +18,8 @@ from tests.unit.memory.drafts import episode
 
 @pytest.fixture
 async def purges(tmp_path: Path) -> AsyncIterator[PendingPurges]:
-    database = Database(tmp_path / "purges.sqlite", (PendingPurges.MIGRATION,))
+    migrations = (PendingPurges.MIGRATION, PendingPurges.IMAGES_MIGRATION)
+    database = Database(tmp_path / "purges.sqlite", migrations)
     await database.open()
     yield PendingPurges(database)
     await database.close()

@@ -69,6 +69,11 @@ class ImagePartServiceStub:
                 request_serializer=batos_dot_image_dot_v1_dot_image__pb2.GetPartRequest.SerializeToString,
                 response_deserializer=batos_dot_image_dot_v1_dot_image__pb2.GetPartResponse.FromString,
                 _registered_method=True)
+        self.Retain = channel.unary_unary(
+                '/batos.image.v1.ImagePartService/Retain',
+                request_serializer=batos_dot_image_dot_v1_dot_image__pb2.RetainRequest.SerializeToString,
+                response_deserializer=batos_dot_image_dot_v1_dot_image__pb2.RetainResponse.FromString,
+                _registered_method=True)
         self.Discard = channel.unary_unary(
                 '/batos.image.v1.ImagePartService/Discard',
                 request_serializer=batos_dot_image_dot_v1_dot_image__pb2.DiscardRequest.SerializeToString,
@@ -130,6 +135,13 @@ class ImagePartServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Retain(self, request, context):
+        """Tells which images there are, so that no account is kept of any other.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Discard(self, request, context):
         """Drops whatever is kept for an image that is not in use: a cut, or imported files.
         """
@@ -169,6 +181,11 @@ def add_ImagePartServiceServicer_to_server(servicer, server):
                     servicer.GetPart,
                     request_deserializer=batos_dot_image_dot_v1_dot_image__pb2.GetPartRequest.FromString,
                     response_serializer=batos_dot_image_dot_v1_dot_image__pb2.GetPartResponse.SerializeToString,
+            ),
+            'Retain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Retain,
+                    request_deserializer=batos_dot_image_dot_v1_dot_image__pb2.RetainRequest.FromString,
+                    response_serializer=batos_dot_image_dot_v1_dot_image__pb2.RetainResponse.SerializeToString,
             ),
             'Discard': grpc.unary_unary_rpc_method_handler(
                     servicer.Discard,
@@ -343,6 +360,33 @@ class ImagePartService:
             '/batos.image.v1.ImagePartService/GetPart',
             batos_dot_image_dot_v1_dot_image__pb2.GetPartRequest.SerializeToString,
             batos_dot_image_dot_v1_dot_image__pb2.GetPartResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Retain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batos.image.v1.ImagePartService/Retain',
+            batos_dot_image_dot_v1_dot_image__pb2.RetainRequest.SerializeToString,
+            batos_dot_image_dot_v1_dot_image__pb2.RetainResponse.FromString,
             options,
             channel_credentials,
             insecure,

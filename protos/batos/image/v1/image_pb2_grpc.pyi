@@ -58,6 +58,8 @@ class ImagePartServiceStub:
     """
     GetPart: _grpc.UnaryUnaryMultiCallable[_image_pb2.GetPartRequest, _image_pb2.GetPartResponse]
     """What is served."""
+    Retain: _grpc.UnaryUnaryMultiCallable[_image_pb2.RetainRequest, _image_pb2.RetainResponse]
+    """Tells which images there are, so that no account is kept of any other."""
     Discard: _grpc.UnaryUnaryMultiCallable[_image_pb2.DiscardRequest, _image_pb2.DiscardResponse]
     """Drops whatever is kept for an image that is not in use: a cut, or imported files."""
 
@@ -91,6 +93,8 @@ class ImagePartServiceAsyncStub(ImagePartServiceStub):
     """
     GetPart: _aio.UnaryUnaryMultiCallable[_image_pb2.GetPartRequest, _image_pb2.GetPartResponse]  # type: ignore[assignment]
     """What is served."""
+    Retain: _aio.UnaryUnaryMultiCallable[_image_pb2.RetainRequest, _image_pb2.RetainResponse]  # type: ignore[assignment]
+    """Tells which images there are, so that no account is kept of any other."""
     Discard: _aio.UnaryUnaryMultiCallable[_image_pb2.DiscardRequest, _image_pb2.DiscardResponse]  # type: ignore[assignment]
     """Drops whatever is kept for an image that is not in use: a cut, or imported files."""
 
@@ -157,6 +161,14 @@ class ImagePartServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_image_pb2.GetPartResponse, _abc.Awaitable[_image_pb2.GetPartResponse]]:
         """What is served."""
+
+    @_abc_1.abstractmethod
+    def Retain(
+        self,
+        request: _image_pb2.RetainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_image_pb2.RetainResponse, _abc.Awaitable[_image_pb2.RetainResponse]]:
+        """Tells which images there are, so that no account is kept of any other."""
 
     @_abc_1.abstractmethod
     def Discard(

@@ -1020,19 +1020,27 @@ class ForgetResponse(_message.Message):
 
     FORGOTTEN_COUNT_FIELD_NUMBER: _builtins.int
     PURGED_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
     forgotten_count: _builtins.int
     """Rows that were there and are now invisible."""
     purged: _builtins.bool
     """True once their bytes are gone from disk too; false until the next compaction."""
+    @_builtins.property
+    def images(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The Living Images, "images/{id}", that still hold any of these rows as they were when it was
+        asked. Loading one brings them back; DeleteImage of the Supervisor removes it.
+        """
+
     def __init__(
         self,
         *,
         forgotten_count: _builtins.int = ...,
         purged: _builtins.bool = ...,
+        images: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["forgotten_count", b"forgotten_count", "purged", b"purged"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["forgotten_count", b"forgotten_count", "images", b"images", "purged", b"purged"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
