@@ -1,5 +1,6 @@
 """Runs Memory: settings → adapters → servicer → serve."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -9,7 +10,7 @@ from batos.image.v1.image_pb2_grpc import add_ImagePartServiceServicer_to_server
 from batos.memory.v1 import memory_pb2, memory_pb2_grpc
 from threadpoolctl import threadpool_limits
 
-from services.memory import image_part
+from services.memory import durable_version, image_part
 from services.memory.current_table import CurrentTable
 from services.memory.held_ids import HeldIds
 from services.memory.library import Library
@@ -46,6 +47,7 @@ async def assembled(
         lock = DirectoryLock(settings.data_dir)
         stack.callback(lock.release)
         switching.finish(settings.data_dir, [image_part.DATABASE], [image_part.TABLES])
+        await asyncio.to_thread(durable_version.settle, settings.data_dir / image_part.TABLES)
         database = Database(settings.data_dir / image_part.DATABASE, _MIGRATIONS)
         await database.open()
         stack.push_async_callback(database.close)

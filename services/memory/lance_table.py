@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 from lancedb.expr import Expr
 
+from services.memory.durable_version import DurableVersion
 from services.memory.synced_tree import SyncedTree
 from shared.errors import Aborted, ResourceExhausted
 
@@ -21,6 +22,7 @@ class LanceTable:
     def __init__(self, raw: Any, tree: SyncedTree) -> None:
         self.raw = raw
         self.tree = tree
+        self._durable = DurableVersion(tree.root)
 
     async def commit(self, change: Callable[[], Awaitable[T]], attempts: int = _ATTEMPTS) -> T:
         """Runs a change until no other commit is in its way, then syncs it.
@@ -42,7 +44,16 @@ class LanceTable:
 
     async def sync(self) -> None:
         """Makes everything that is visible durable."""
-        await asyncio.to_thread(self.tree.sync)
+        await asyncio.to_thread(self._sync, self.tree.sync)
+
+    async def sync_with_ancestors(self) -> None:
+        """Like `sync`, and the names of the folders above, which may be new as well."""
+        await asyncio.to_thread(self._sync, self.tree.sync_with_ancestors)
+
+    def _sync(self, sync: Callable[[], None]) -> None:
+        version = self._durable.newest()
+        sync()  # what a version consists of is there before it is visible
+        self._durable.mark(version)
 
     async def read(self, query: Callable[[], Awaitable[T]]) -> T:
         """Runs a query; again where its version was pruned under it."""

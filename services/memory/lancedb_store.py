@@ -126,7 +126,7 @@ class LancedbStore(LanceReads):
     async def _prepare(self) -> None:
         """Makes missing indexes, syncs what a killed process left, and counts the rows."""
         await self._indexes.prepare()
-        await asyncio.to_thread(self._table.tree.sync_with_ancestors)
+        await self._table.sync_with_ancestors()
         rows = await self._table.raw.query().select(_TALLIED).to_arrow()
         distinct = await asyncio.to_thread(
             lambda: rows.group_by(_TALLIED).aggregate([([], "count_all")]).to_pylist()
