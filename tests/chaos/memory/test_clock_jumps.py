@@ -1,11 +1,6 @@
 """The wall clock jumps, by years and both ways, while Memory works."""
 
 import asyncio
-import mmap
-import shutil
-import struct
-import subprocess
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,29 +10,11 @@ from batos.memory.v1.memory_pb2_grpc import MemoryServiceStub
 
 from shared.channel import open_channel
 from tests.integration.memory.memory_process import MemoryProcess, request_id, send
+from tests.integration.shifted_clock import DAY
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
-SOURCE = Path(__file__).with_name("shifted_clock.c")
-DAY = 24 * 3600
 JUMPS = (0, 400 * DAY, -800 * DAY, 2 * DAY, -3600)
-
-
-@pytest.fixture
-def clock(tmp_path: Path) -> Iterator[tuple[dict[str, str], Callable[[int], None]]]:
-    """The environment of a process with a clock that can be set, and what sets it."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if not compiler:
-        pytest.skip("no C compiler here to make a clock that can be set")
-    library, file = tmp_path / "shifted_clock.so", tmp_path / "shift"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, SOURCE], check=True)
-    file.write_bytes(struct.pack("q", 0))
-    with file.open("r+b") as opened, mmap.mmap(opened.fileno(), 8) as shared:
-
-        def jump(seconds: int) -> None:
-            shared[:8] = struct.pack("q", seconds)
-
-        yield {"LD_PRELOAD": str(library), "SHIFTED_CLOCK": str(file)}, jump
 
 
 def request(number: int) -> pb.CreateEpisodesRequest:
