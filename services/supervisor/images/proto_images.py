@@ -17,7 +17,7 @@ def image_message(folder: Path, manifest: Manifest) -> pb.Image:
         name=f"{COLLECTION}/{manifest.image}",
         created_at=timestamp_message(manifest.created),
         size_bytes=(folder / f"{manifest.image}{SUFFIX}").stat().st_size,
-        parts=[_part(manifest, service) for service in manifest.schemas],
+        parts=[_part(manifest, service) for service in sorted(manifest.schemas)],
         models=[model_message(model) for model in manifest.models],
         freeze=duration_message(manifest.freeze_ms / 1000),
         note=manifest.note,
