@@ -12,6 +12,7 @@ from services.supervisor.model import ModelBackend, Spent
 from services.supervisor.persona import ModelPointer
 from services.supervisor.prompt import Message
 from services.supervisor.tools import Offer, Outcome, Ran, ToolCall, Tools, Wish
+from shared import spoken_calls
 
 _NOT_OFFERED = "there is no such tool; those that were listed are all there are"
 
@@ -178,11 +179,11 @@ def _told(native: bool, said: str, calls: Sequence[tuple[Wish, Ran]]) -> list[Me
         message
         for wish, ran in calls
         for message in (
-            Message("assistant", said + tool_text.call_text(wish)),
-            Message("user", tool_text.result_text(wish.name, _words(ran))),
+            Message("assistant", said + spoken_calls.call_text(wish.name, wish.arguments)),
+            Message("user", spoken_calls.result_text(wish.name, _words(ran))),
         )
     ]
 
 
 def _words(ran: Ran) -> str:
-    return ran.result if ran.outcome is Outcome.OK else f"error: {ran.result}"
+    return spoken_calls.outcome_text(ran.result, failed=ran.outcome is not Outcome.OK)

@@ -16,10 +16,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from services.trainer.dataset_card import DatasetCard, readable
 from services.trainer.golden_dataset import GoldenDataset, row_json
 from services.trainer.golden_example import Expectation, GoldenExample, ToolSpec
+from services.trainer.training_job import Message
 from shared.durable import sync
 from shared.errors import DataLoss, NotFound
 
@@ -121,7 +123,8 @@ def _write_parquet(path: Path, examples: Sequence[GoldenExample]) -> str:
     from pyarrow import parquet
 
     rows = [json.loads(row_json(example)) for example in examples]
-    message = pa.struct([("role", pa.string()), ("content", pa.string())])
+    text = pa.string()
+    message = pa.struct([("role", text), ("content", text), ("name", text), ("tool_calls", text)])
     schema = pa.schema(
         [
             ("prompt", pa.list_(message)),
@@ -129,11 +132,16 @@ def _write_parquet(path: Path, examples: Sequence[GoldenExample]) -> str:
             ("source", pa.string()),
             ("family", pa.string()),
             ("function", pa.string()),
-            ("examples", pa.string()),  # JSON: arguments and results are of every type
+            # JSON, as are the calls of a message: arguments and results are of every type
+            ("examples", pa.string()),
+            ("tools", pa.string()),
         ]
     )
     for row in rows:
-        row["examples"] = json.dumps(row["examples"]) if "examples" in row else None
+        messages = (*row["prompt"], *row["completion"])
+        places = [(row, "examples"), (row, "tools"), *((m, "tool_calls") for m in messages)]
+        for holder, key in places:
+            holder[key] = json.dumps(holder[key]) if key in holder else None
     sink = pa.BufferOutputStream()
     parquet.write_table(pa.Table.from_pylist(rows, schema=schema), sink)
     content = sink.getvalue().to_pybytes()
@@ -149,14 +157,17 @@ def _example(row: dict[str, object]) -> GoldenExample:
             Expectation(json.dumps(case["arguments"]), json.dumps(case["result"])) for case in cases
         )
         spec = ToolSpec(str(row["function"]), expectations)
-    prompt: list[dict[str, str]] = row["prompt"]  # type: ignore[assignment]
-    completion: list[dict[str, str]] = row["completion"]  # type: ignore[assignment]
+    prompt: list[Message] = row["prompt"]  # type: ignore[assignment]
+    completion: list[Message] = row["completion"]  # type: ignore[assignment]
+    tools: list[dict[str, Any]] = row.get("tools", [])  # type: ignore[assignment]
     return GoldenExample(
         source=str(row["source"]),
         family=str(row["family"]),
         prompt=tuple(prompt),
         answer=completion[0]["content"],
         spec=spec,
+        tools=tuple(tools),
+        calls=tuple(completion[0].get("tool_calls", ())),
     )
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from services.trainer.code_runner import CodeRunner
 from services.trainer.golden_example import GoldenExample, ToolSpec
-from services.trainer.model_backend import ModelBackend
+from services.trainer.model_backend import Answer, ModelBackend
+from shared.errors import FailedPrecondition
 
 _FENCE = re.compile(r"```[^\n]*\n(.*?)(?:```|\Z)", re.DOTALL)
 _WORD = re.compile(r"\w+")
@@ -22,7 +23,8 @@ Report = Callable[[str, int, int], Awaitable[None]]  # model tag, examples judge
 class Evaluation:
     """Scores models on examples: 1.0 where the example is met, otherwise 0.0.
 
-    Code is judged by running it in the sandbox, words by comparing them with the golden answer.
+    Code is judged by running it in the sandbox, words by comparing them with the golden answer, and
+    calls by their names and arguments.
     `parallel` questions are asked at once; answers are cut at `answer_tokens`.
     """
 
@@ -62,7 +64,16 @@ class Evaluation:
         return [task.result() for task in tasks]
 
     async def _met(self, tag: str, example: GoldenExample) -> bool:
-        answer = await self._backend.chat(tag, example.prompt, self._answer_tokens)
+        try:
+            answer = await self._backend.chat(
+                tag, example.prompt, self._answer_tokens, example.tools
+            )
+        except FailedPrecondition:
+            if not example.tools:
+                raise
+            return False  # a model that takes no tools calls none
+        if example.calls:
+            return _calls(answer, example)
         if example.spec is None:
             return says(answer.text, example.answer)
         return await self._passes(answer.text, example.spec)
@@ -108,6 +119,14 @@ def _typed(value: object) -> object:
     if isinstance(value, dict):
         return {key: _typed(item) for key, item in value.items()}
     return _Typed(type(value), value)
+
+
+def _calls(answer: Answer, example: GoldenExample) -> bool:
+    wanted = [call["function"] for call in example.calls]
+    return len(answer.calls) == len(wanted) and all(
+        name == function["name"] and same_json(arguments, json.dumps(function["arguments"]))
+        for (name, arguments), function in zip(answer.calls, wanted, strict=True)
+    )
 
 
 def code_in(answer: str) -> str:

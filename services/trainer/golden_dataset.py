@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from services.trainer.golden_example import GoldenExample
 from services.trainer.near_duplicates import near_duplicates
-from services.trainer.scrubbing import scrub
+from services.trainer.scrubbing import scrub_message
+from services.trainer.training_job import Message
 from shared.errors import FailedPrecondition
 
 _HELDOUT_SHARE = 0.25
@@ -64,10 +65,12 @@ def row_json(example: GoldenExample) -> str:
     """One JSONL row: prompt and completion as messages, and what the answer is judged by."""
     row: dict[str, object] = {
         "prompt": list(example.prompt),
-        "completion": [{"role": "assistant", "content": example.answer}],
+        "completion": [example.completion],
         "source": example.source,
         "family": example.family,
     }
+    if example.tools:
+        row["tools"] = list(example.tools)
     if example.spec is not None:
         row["function"] = example.spec.function
         row["examples"] = [
@@ -111,26 +114,34 @@ def _far_apart(examples: Sequence[GoldenExample]) -> list[GoldenExample]:
     families instead: variants of it, in other words and names, are what a model learns from."""
     talks = [place for place, example in enumerate(examples) if example.spec is None]
     texts = [
-        f"{examples[place].prompt[-1]['content']}\n{examples[place].answer}" for place in talks
+        "\n".join(map(_text, (examples[place].prompt[-1], examples[place].completion)))
+        for place in talks
     ]
     dropped = {talks[place] for place in near_duplicates(texts)}
     return [example for place, example in enumerate(examples) if place not in dropped]
 
 
 def _size(example: GoldenExample) -> int:
-    return sum(len(message["content"]) for message in example.prompt) + len(example.answer)
+    return sum(map(len, map(_text, (*example.prompt, example.completion))))
+
+
+def _text(message: Message) -> str:
+    calls = message.get("tool_calls")
+    return f"{message['content']}{json.dumps(calls, ensure_ascii=False) if calls else ''}"
 
 
 def _scrubbed(example: GoldenExample) -> GoldenExample | None:
-    prompt = tuple({**message, "content": scrub(message["content"])} for message in example.prompt)
-    answer = scrub(example.answer)
+    prompt = tuple(map(scrub_message, example.prompt))
+    completion = scrub_message(example.completion)
+    answer, calls = completion["content"], tuple(completion.get("tool_calls", ()))
     if example.spec is not None and (answer != example.answer or prompt != example.prompt):
         return None  # code that was changed is code that nobody has verified
-    return replace(example, prompt=prompt, answer=answer)
+    return replace(example, prompt=prompt, answer=answer, calls=calls)
 
 
 def _identity(example: GoldenExample) -> str:
-    return json.dumps([list(example.prompt), example.answer], sort_keys=True)
+    called = [list(example.calls), list(example.tools)] if example.tools else []
+    return json.dumps([list(example.prompt), example.answer, *called], sort_keys=True)
 
 
 def _tool_target(count: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from services.trainer.training_job import Message
 
@@ -30,7 +30,8 @@ class GoldenExample:
 
     `source` is tool, forge, correction, rating or import; `family` is equal for examples that must
     stay on one side of the split; `spec` is there where the answer is code, which is then judged by
-    running it; `origin` names the resource that it comes from.
+    running it; `origin` names the resource that it comes from. `tools` could be called, and `calls`
+    are the calls that the golden answer consists of, or ends with: see Message.
     """
 
     source: str
@@ -39,6 +40,14 @@ class GoldenExample:
     answer: str
     spec: ToolSpec | None = None
     origin: str = ""
+    tools: tuple[dict[str, Any], ...] = ()
+    calls: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def completion(self) -> Message:
+        """The golden answer as a message."""
+        said: Message = {"role": "assistant", "content": self.answer}
+        return said | {"tool_calls": list(self.calls)} if self.calls else said
 
 
 class GoldenSource(Protocol):

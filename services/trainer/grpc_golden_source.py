@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import grpc
 from batos.supervisor.v1 import supervisor_pb2
@@ -10,6 +10,7 @@ from batos.supervisor.v1.supervisor_pb2_grpc import SupervisorServiceStub
 from batos.toolforge.v1 import toolforge_pb2
 from batos.toolforge.v1.toolforge_pb2_grpc import ToolForgeServiceStub
 
+from services.trainer import tool_turns
 from services.trainer.arbiter import Arbiter
 from services.trainer.golden_example import Expectation, GoldenExample, ToolSpec
 from services.trainer.peer_error import peer_error
@@ -97,29 +98,37 @@ class GrpcGoldenSource:
 def soma_examples(soma: supervisor_pb2.Soma) -> list[GoldenExample]:
     """The golden turns of one Soma, each with the turns before it as they were spoken.
 
-    A correction counts before a rating: who corrects an answer wants other words. A good turn
-    in which tools were called is left out: its words alone would teach to know a result without
-    asking. A correction is its owner's word, whatever was called.
+    A correction counts before a rating: who corrects an answer wants other words, whatever tools
+    were called. Of a good turn each call is an example, and the answer after it with the results
+    before it: its words alone would teach to know a result without asking.
     """
     examples: list[GoldenExample] = []
     earlier: list[Message] = []
     for turn in soma.turns:
-        said = [{"role": "user", "content": turn.user_text}]
-        answer = turn.correction
-        if turn.rating == supervisor_pb2.RATING_GOOD and not (answer or turn.tool_calls):
-            answer = turn.assistant_text
-        if answer:
-            examples.append(
-                GoldenExample(
-                    source="correction" if turn.correction else "rating",
-                    family=soma.name,
-                    prompt=({"role": "system", "content": turn.system_text}, *earlier, *said),
-                    answer=answer,
-                    origin=soma.name,
-                )
-            )
+        said: list[Message] = [{"role": "user", "content": turn.user_text}]
+        asked = ({"role": "system", "content": turn.system_text}, *earlier, *said)
+        examples += _turn_examples(soma.name, turn, asked)
         earlier += [*said, {"role": "assistant", "content": turn.assistant_text}]
     return examples
+
+
+def _turn_examples(
+    soma: str, turn: supervisor_pb2.Turn, asked: tuple[Message, ...]
+) -> Iterator[GoldenExample]:
+    if turn.correction:
+        yield GoldenExample("correction", soma, asked, turn.correction, origin=soma)
+    elif turn.rating == supervisor_pb2.RATING_GOOD:
+        tools = tool_turns.offered(turn)
+        for step in tool_turns.steps(turn):
+            yield GoldenExample(
+                source="rating",
+                family=soma,
+                prompt=(*asked, *step.before),
+                answer=step.answer,
+                origin=soma,
+                tools=tools,
+                calls=step.calls,
+            )
 
 
 def _tool(trajectory: toolforge_pb2.Trajectory, system_prompt: str) -> GoldenExample:

@@ -48,6 +48,7 @@ def run_message(run: TrainingRun) -> pb.TrainingRun:
         model=run.model,
         model_digest=run.model_digest,
         failure=run.failure,
+        failure_reason=run.reason,
         generation=run.generation,
     )
     message.created_at.FromMilliseconds(int(run.created_at * 1000))

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from services.trainer.training_job import Message
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model said, and how many tokens the server counted in the prompt."""
+    """What a model said, and how many tokens the server counted in the prompt.
+
+    `calls` are the names and arguments (JSON) of the tools that it called.
+    """
 
     text: str
     prompt_tokens: int
+    calls: tuple[tuple[str, str], ...] = ()
 
 
 class ModelBackend(Protocol):
@@ -35,5 +39,11 @@ class ModelBackend(Protocol):
     async def delete(self, tag: str) -> None:
         """Removes a tag; one that is not there is no error."""
 
-    async def chat(self, tag: str, messages: Sequence[Message], answer_tokens: int) -> Answer:
-        """The greedy answer (temperature 0), cut at `answer_tokens`."""
+    async def chat(
+        self,
+        tag: str,
+        messages: Sequence[Message],
+        answer_tokens: int,
+        tools: Sequence[dict[str, Any]] = (),
+    ) -> Answer:
+        """The greedy answer (temperature 0), cut at `answer_tokens`; it may call `tools`."""

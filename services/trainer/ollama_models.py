@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -75,15 +76,26 @@ class OllamaModels:
                 if error.status_code != httpx.codes.NOT_FOUND:
                     raise
 
-    async def chat(self, tag: str, messages: Sequence[Message], answer_tokens: int) -> Answer:
+    async def chat(
+        self,
+        tag: str,
+        messages: Sequence[Message],
+        answer_tokens: int,
+        tools: Sequence[dict[str, Any]] = (),
+    ) -> Answer:
         """As `ModelBackend.chat`."""
         async with self._translated(self._seconds):
             response = await self._client.chat(
                 tag,
-                list(messages),
+                [_as_ollama_has_it(message) for message in messages],
+                tools=list(tools) or None,
                 options={"temperature": 0.0, "num_predict": answer_tokens},
             )
-            return Answer(response.message.content or "", response.prompt_eval_count or 0)
+            calls = tuple(
+                (call.function.name, json.dumps(dict(call.function.arguments)))
+                for call in response.message.tool_calls or ()
+            )
+            return Answer(response.message.content or "", response.prompt_eval_count or 0, calls)
 
     async def _upload(self, path: Path) -> str:
         """Sends a file unless the server has it: the client itself never asks."""
@@ -131,6 +143,11 @@ class OllamaModels:
         if 400 <= error.status_code < 500:
             return FailedPrecondition(words, reason="MODEL_REFUSED")
         return Unavailable(words, reason="MODEL_FAILED")
+
+
+def _as_ollama_has_it(message: Message) -> Message:
+    written = {key: value for key, value in message.items() if key != "name"}
+    return written | {"tool_name": message["name"]} if "name" in message else written
 
 
 def _sha256(path: Path) -> str:

@@ -18,10 +18,11 @@ _ROLES = {"system", "user", "assistant", "tool"}
 
 @dataclass(frozen=True)
 class Row:
-    """A chat and the answer to learn."""
+    """A chat and the answer to learn; `tools` could be called."""
 
     prompt: tuple[Message, ...]
     completion: Message
+    tools: tuple[dict[str, Any], ...] = ()
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -52,15 +53,28 @@ def _row(line: str, where: str) -> Row:
         value = json.loads(line)
         messages = value.get("messages") or [*value["prompt"], *value["completion"]]
         checked = [_message(message) for message in messages]
+        tools = tuple(map(dict, value.get("tools", ())))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise EngineError("BAD_DATASET", f"{where}: not a chat ({error})") from error
     if len(checked) < 2 or checked[-1]["role"] != "assistant":
         raise EngineError("BAD_DATASET", f"{where}: does not end with an assistant's answer")
-    return Row(tuple(checked[:-1]), checked[-1])
+    return Row(tuple(checked[:-1]), checked[-1], tools)
 
 
 def _message(value: dict[str, Any]) -> Message:
     role, content = value["role"], value["content"]
     if role not in _ROLES or not isinstance(content, str):
         raise ValueError(f"a message of role {role!r}")
-    return {"role": role, "content": content}
+    message: Message = {"role": role, "content": content}
+    if "name" in value:
+        message["name"] = str(value["name"])
+    if "tool_calls" in value:
+        message["tool_calls"] = [_call(call["function"]) for call in value["tool_calls"]]
+    return message
+
+
+def _call(function: dict[str, Any]) -> dict[str, Any]:
+    name, arguments = function["name"], function["arguments"]
+    if not isinstance(name, str) or not isinstance(arguments, dict):
+        raise ValueError("a call without a name or arguments")
+    return {"type": "function", "function": {"name": name, "arguments": arguments}}

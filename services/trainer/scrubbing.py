@@ -6,6 +6,9 @@ A model repeats what it was trained on, so whatever looks like a credential is b
 from __future__ import annotations
 
 import re
+from typing import Any
+
+from services.trainer.training_job import Message
 
 _SECRETS = (
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
@@ -34,3 +37,22 @@ def scrub(text: str) -> str:
     text = _SECRET.sub("[secret]", text)
     text = _ASSIGNED.sub(r"\1\2[secret]", text)
     return _EMAIL.sub(lambda m: m[0] if _NOBODYS.search(m[1]) else "[email]", text)
+
+
+def scrub_message(message: Message) -> Message:
+    """A message with its words, and all words in the arguments of its calls, scrubbed."""
+    clean = message | {"content": scrub(message["content"])}
+    if "tool_calls" in message:
+        clean["tool_calls"] = _scrubbed(message["tool_calls"])
+    return clean
+
+
+def _scrubbed(value: Any) -> Any:
+    match value:
+        case str():
+            return scrub(value)
+        case list():
+            return [_scrubbed(item) for item in value]
+        case dict():
+            return {key: _scrubbed(item) for key, item in value.items()}
+    return value

@@ -10,17 +10,20 @@ from typing import Any
 
 from services.trainer.hyperparameters import Hyperparameters
 
-Message = dict[str, str]  # {"role": "system" | "user" | "assistant" | "tool", "content": text}
+# {"role": "system" | "user" | "assistant" | "tool", "content": text}; an assistant's may have
+# "tool_calls" ([{"type": "function", "function": {"name": ..., "arguments": {...}}}]), a tool's has
+# its "name": as chat templates of Hugging Face take them.
+Message = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class TrainingJob:
     """One fine-tune of `base` (a directory or hub id; `gguf_file` where the weights are GGUF).
 
-    `train_file` is JSONL of {"prompt": [message...], "completion": [message]}; `rehearsal_file`,
-    which may be gzipped, holds such rows or {"messages": [message...]}. Everything is written
-    below `directory`. `probe` is the chat that template parity is measured with; `export` is
-    "merged" for a whole model, or "adapter".
+    `train_file` is JSONL of {"prompt": [message...], "completion": [message]}, perhaps with
+    "tools", what the persona could call; `rehearsal_file`, which may be gzipped, holds such rows
+    or {"messages": [message...]}. Everything is written below `directory`. `probe` is the chat
+    that template parity is measured with; `export` is "merged" for a whole model, or "adapter".
     """
 
     base: str

@@ -77,12 +77,19 @@ def _run(engine_name: str, reporter: PipeReporter) -> int:
         return 1
     except Exception as error:
         traceback.print_exc()  # stderr is the run's worker.log
-        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-        reason = "DISK_FULL" if full else "ENGINE_FAILED"
-        reporter.send("failed", reason=reason, message=f"{type(error).__name__}: {error}")
+        reason, message = "ENGINE_FAILED", f"{type(error).__name__}: {error}"
+        if _is_disk_full(error):
+            reason, message = "DISK_FULL", f"the Trainer's disk is full; make room ({message})"
+        reporter.send("failed", reason=reason, message=message)
         return 1
     reporter.send("done")
     return 0
+
+
+def _is_disk_full(error: Exception) -> bool:
+    # What writes safetensors and checkpoints in Rust and C++ has no number for it, only words.
+    known = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    return known or os.strerror(errno.ENOSPC) in str(error)
 
 
 def main() -> int:

@@ -7,9 +7,7 @@ are in Lance as well, has tests of its own (tests/chaos/memory/test_full_disk.py
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,11 +19,11 @@ from batos.toolforge.v1 import toolforge_pb2
 from batos.trainer.v1 import trainer_pb2
 
 from shared.rpc_status import from_rpc_error
+from tests.chaos.small_disk import MIB, fill, mounted
 from tests.integration.images.world import World, fresh, world
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
-MIB = 1 << 20
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 Ask = Callable[[World, int, str], Awaitable[Any]]
@@ -87,23 +85,8 @@ CASES: dict[str, tuple[Ask, Count | None]] = {
 @pytest.fixture(params=list(CASES))
 def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A service whose data directory is a file system of 24 MiB."""
-    disk = tmp_path / "data" / request.param
-    disk.mkdir(parents=True)
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "none", disk], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("no file system can be mounted here: it takes root")
-    yield request.param
-    subprocess.run(["umount", "-l", disk], check=True)
-
-
-def fill(disk: Path, spare: int) -> Path:
-    """A file that leaves so many bytes."""
-    room = os.statvfs(disk)
-    path = disk / "ballast"
-    path.write_bytes(b"\0" * max(0, room.f_bavail * room.f_frsize - spare))
-    return path
+    with mounted(tmp_path / "data" / request.param, "24m"):
+        yield request.param
 
 
 async def until_refused(here: World, ask: Ask) -> tuple[list[Any], str]:

@@ -5,8 +5,6 @@ The data lie on a file system of their own, of some MiB, that a test fills up.
 
 import asyncio
 import contextlib
-import os
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from batos.memory.v1.memory_pb2_grpc import MemoryServiceStub
 from shared.channel import open_channel
 from shared.errors import ResourceExhausted
 from shared.rpc_status import from_rpc_error
+from tests.chaos.small_disk import MIB, fill, mounted
 from tests.integration.memory.memory_process import MemoryProcess, batch, request_id, send
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -28,29 +27,14 @@ SIZE = 200
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 24 MiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "none", disk], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("no file system can be mounted here: it takes root")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
+    with mounted(tmp_path / "disk", "24m") as disk:
+        yield disk
 
 
 @contextlib.asynccontextmanager
 async def connected(memory: MemoryProcess) -> AsyncIterator[MemoryServiceStub]:
     async with open_channel(memory.address) as channel:
         yield MemoryServiceStub(channel)
-
-
-def ballast(disk: Path, spare: int) -> Path:
-    """A file that leaves so many bytes."""
-    room = os.statvfs(disk)
-    path = disk / "ballast"
-    path.write_bytes(b"\0" * max(0, room.f_bavail * room.f_frsize - spare))
-    return path
 
 
 async def attempt(stub: MemoryServiceStub, request: pb.CreateEpisodesRequest) -> list[str]:
@@ -84,7 +68,7 @@ async def test_nothing_acknowledged_is_lost_and_it_goes_on(small_disk: Path) -> 
     memory = MemoryProcess(small_disk / "memory", BATOS_MEMORY_UPKEEP_SECONDS="0.5")
     async with connected(memory) as stub:
         await send(stub, batch(["The first words."], soma="somas/0"))
-        file = ballast(small_disk, spare=4 * 1024 * 1024)
+        file = fill(small_disk, spare=4 * MIB)
         requests, ids = await filled(stub)
         assert ids
         # It answers what it can, and says the same again.
@@ -102,7 +86,7 @@ async def test_nothing_acknowledged_is_lost_and_it_goes_on(small_disk: Path) -> 
 async def test_killed_on_a_full_disk_it_starts_again(small_disk: Path) -> None:
     memory = MemoryProcess(small_disk / "memory", BATOS_MEMORY_UPKEEP_SECONDS="0.2")
     async with connected(memory) as stub:
-        file = ballast(small_disk, spare=3 * 1024 * 1024)
+        file = fill(small_disk, spare=3 * MIB)
         requests, ids = await filled(stub)
         await asyncio.sleep(1)  # upkeep finds no room either
     memory.kill()

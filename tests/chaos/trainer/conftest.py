@@ -1,3 +1,4 @@
+from tests.integration.shifted_clock import clock
 from tests.integration.trainer.conftest import tiny_base
 
-__all__ = ["tiny_base"]
+__all__ = ["clock", "tiny_base"]

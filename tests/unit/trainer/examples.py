@@ -28,3 +28,26 @@ def talk(number: int, soma: str = "", answer: str = "") -> GoldenExample:
         prompt=({"role": "user", "content": f"Question {number}?"},),
         answer=answer or f"Answer {number}.",
     )
+
+
+ADD = {
+    "type": "function",
+    "function": {
+        "name": "add",
+        "description": "Add two numbers.",
+        "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}},
+    },
+}
+
+
+def called(number: int, answer: str = "") -> GoldenExample:
+    """A turn in which a tool was called."""
+    function = {"name": "add", "arguments": {"a": number, "who": "ann@work.io"}}
+    return GoldenExample(
+        source="rating",
+        family=f"somas/call {number}",
+        prompt=({"role": "user", "content": f"Add {number}."},),
+        answer=answer,
+        tools=(ADD,),
+        calls=({"type": "function", "function": function},),
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from services.trainer.arbiter import Lease, PersonaCard, Swap
 from services.trainer.model_backend import Answer
@@ -54,6 +55,8 @@ class ScriptedBackend:
     def __init__(self, answers: dict[tuple[str, str], str], prompt_tokens: int = 10) -> None:
         self.answers = answers
         self.prompt_tokens = prompt_tokens
+        self.calls: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
+        self.takes_tools = True
         self.at_once = 0
         self.most_at_once = 0
 
@@ -68,9 +71,19 @@ class ScriptedBackend:
     async def delete(self, tag: str) -> None:
         return
 
-    async def chat(self, tag: str, messages: Sequence[Message], answer_tokens: int) -> Answer:
+    async def chat(
+        self,
+        tag: str,
+        messages: Sequence[Message],
+        answer_tokens: int,
+        tools: Sequence[dict[str, Any]] = (),
+    ) -> Answer:
+        if tools and not self.takes_tools:
+            raise FailedPrecondition("it does not support tools", reason="MODEL_REFUSED")
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(0.01)
         self.at_once -= 1
-        return Answer(self.answers.get((tag, messages[-1]["content"]), ""), self.prompt_tokens)
+        said = messages[-1]["content"]
+        calls = self.calls.get((tag, said), ()) if tools else ()
+        return Answer(self.answers.get((tag, said), ""), self.prompt_tokens, calls)

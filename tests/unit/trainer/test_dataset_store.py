@@ -11,7 +11,7 @@ from pyarrow import parquet
 from services.trainer.dataset_store import DatasetStore
 from services.trainer.golden_dataset import build_dataset
 from shared.errors import DataLoss, NotFound
-from tests.unit.trainer.examples import talk, tool
+from tests.unit.trainer.examples import ADD, called, talk, tool
 
 DATASET = build_dataset("BRICK", [*(tool(n) for n in range(20)), talk(1, answer="a\u2028b")])
 
@@ -63,7 +63,10 @@ async def test_a_dataset_is_there_for_people_and_their_tools_as_well(tmp_path: P
     for side in ("train", "heldout"):
         table = parquet.read_table(folder / f"{side}.parquet").to_pylist()
         lines = [json.loads(line) for line in (folder / f"{side}.jsonl").read_text().splitlines()]
-        assert [row["prompt"] for row in table] == [line["prompt"] for line in lines]
+        nothing = {"name": None, "tool_calls": None}
+        assert [row["prompt"] for row in table] == [
+            [nothing | message for message in line["prompt"]] for line in lines
+        ]
         assert [row["function"] for row in table] == [line.get("function") for line in lines]
         assert [json.loads(row["examples"] or "null") for row in table] == [
             line.get("examples") for line in lines
@@ -73,3 +76,14 @@ async def test_a_dataset_is_there_for_people_and_their_tools_as_well(tmp_path: P
     assert "| from tool | 12 |" in text
     assert "* tools/add_3" in text
     assert card.lineage == sorted(f"tools/add_{n}" for n in range(12))
+
+
+async def test_calls_and_tools_are_read_back_and_are_there_for_other_tools(tmp_path: Path) -> None:
+    dataset = build_dataset("BRICK", [called(n) for n in range(8)])
+    card = await DatasetStore(tmp_path).put(dataset)
+    assert await DatasetStore(tmp_path).heldout(card.id) == list(dataset.heldout)
+    assert dataset.heldout[0].calls[0]["function"]["arguments"]["who"] == "[email]"
+    (row, *_) = parquet.read_table(tmp_path / card.id / "train.parquet").to_pylist()
+    assert json.loads(row["completion"][0]["tool_calls"]) == list(dataset.train[0].calls)
+    assert json.loads(row["tools"]) == [ADD]
+    assert row["prompt"][0]["tool_calls"] is None

@@ -9,7 +9,7 @@ import pytest
 from services.trainer.evaluation import Evaluation, code_in, same_json, says
 from services.trainer.template_parity import measure
 from shared.errors import DataLoss, Unavailable
-from tests.unit.trainer.examples import talk, tool
+from tests.unit.trainer.examples import called, talk, tool
 from tests.unit.trainer.neighbours import ScriptedBackend
 
 
@@ -129,3 +129,20 @@ async def test_parity_holds_only_where_both_count_alike(tmp_path: Path) -> None:
     file.write_text("{")
     with pytest.raises(DataLoss):
         await measure(ScriptedBackend({}), "m", file)
+
+
+async def test_a_call_is_judged_by_its_name_and_arguments() -> None:
+    examples = [called(n) for n in range(6)]
+    arguments = [json.dumps(e.calls[0]["function"]["arguments"]) for e in examples]
+    backend = ScriptedBackend({})
+    backend.calls = {
+        ("m", "Add 0."): (("add", arguments[0]),),
+        ("m", "Add 1."): (("add", arguments[0]),),
+        ("m", "Add 2."): (("sub", arguments[2]),),
+        ("m", "Add 3."): (("add", arguments[3]), ("add", arguments[3])),
+        ("m", "Add 4."): (("add", "[1]"),),
+    }
+    evaluation = Evaluation(backend, TableRunner({}), parallel=2, answer_tokens=16)
+    assert await evaluation.scores("m", examples, ignore) == [1, 0, 0, 0, 0, 0]
+    backend.takes_tools = False
+    assert await evaluation.scores("m", examples, ignore) == [0] * 6

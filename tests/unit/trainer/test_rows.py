@@ -44,6 +44,10 @@ def test_both_forms_are_read_gzipped_or_not(tmp_path: Path) -> None:
         '{"messages": [{"role": "user", "content": "no answer"}]}',
         '{"messages": [{"role": "robot", "content": "a"}, {"role": "assistant", "content": "b"}]}',
         '{"prompt": [{"role": "user", "content": 1}], "completion": []}',
+        '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "",'
+        ' "tool_calls": [{"function": {"name": "add", "arguments": "{}"}}]}]}',
+        '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "",'
+        ' "tool_calls": "add"}]}',
     ],
 )
 def test_the_first_faulty_line_is_named(tmp_path: Path, bad: str) -> None:

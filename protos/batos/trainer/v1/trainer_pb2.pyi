@@ -382,6 +382,7 @@ class TrainingRun(_message.Message):
     FAILURE_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     GENERATION_FIELD_NUMBER: _builtins.int
+    FAILURE_REASON_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"trainingRuns/{id}"."""
     persona: _builtins.str
@@ -400,6 +401,8 @@ class TrainingRun(_message.Message):
     """Why it FAILED or was REJECTED, in a sentence."""
     generation: _builtins.int
     """Generation of the persona's pointer after the swap."""
+    failure_reason: _builtins.str
+    """Why it ended so, as a word for programs, such as DISK_FULL or OUT_OF_MEMORY; may be empty."""
     @_builtins.property
     def hyperparameters(self) -> Global___Hyperparameters:
         """As used, defaults filled in."""
@@ -432,10 +435,11 @@ class TrainingRun(_message.Message):
         failure: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         generation: _builtins.int = ...,
+        failure_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "figures", b"figures", "hyperparameters", b"hyperparameters", "progress", b"progress"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "dataset", b"dataset", "engine", b"engine", "failure", b"failure", "figures", b"figures", "generation", b"generation", "hyperparameters", b"hyperparameters", "model", b"model", "model_digest", b"model_digest", "name", b"name", "persona", b"persona", "progress", b"progress", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "dataset", b"dataset", "engine", b"engine", "failure", b"failure", "failure_reason", b"failure_reason", "figures", b"figures", "generation", b"generation", "hyperparameters", b"hyperparameters", "model", b"model", "model_digest", b"model_digest", "name", b"name", "persona", b"persona", "progress", b"progress", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
