@@ -13,11 +13,11 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_durably(path: Path, text: str) -> None:
-    """Writes a small file wholly or not at all."""
+def write_durably(path: Path, content: str | bytes) -> None:
+    """Writes a file wholly or not at all; text must be ASCII."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.new")
-    beside.write_text(text, encoding="ascii")
+    beside.write_bytes(content.encode("ascii") if isinstance(content, str) else content)
     sync(beside)
     beside.rename(path)
     sync(path.parent)

@@ -8,7 +8,7 @@ import lancedb
 import numpy as np
 import numpy.typing as npt
 
-from shared.durable import sync
+from shared.durable import sync, write_durably
 
 Keys = npt.NDArray[np.uint64]
 
@@ -28,7 +28,9 @@ class HeldIds:
         for name in (await database.list_tables()).tables:
             rows = await (await database.open_table(name)).query().select(["id"]).to_arrow()
             ids.extend(rows["id"].to_pylist())
-        await asyncio.to_thread(self._write, image, ids)
+        await asyncio.to_thread(
+            lambda: write_durably(self._folder / f"{image}{_KNOWN}", keys_of(ids).tobytes())
+        )
 
     async def retain(self, images: Sequence[str]) -> None:
         """Drops what is known about any other image; of unknown ones it is noted that they are."""
@@ -37,15 +39,6 @@ class HeldIds:
     async def holding(self, ids: Iterable[str]) -> list[str]:
         """The images that hold any of the rows, sorted; an unknown one may hold every row."""
         return await asyncio.to_thread(self._holding, keys_of(ids))
-
-    def _write(self, image: str, ids: Iterable[str]) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f"{image}{_KNOWN}"
-        beside = path.with_suffix(".new")
-        keys_of(ids).tofile(beside)
-        sync(beside)
-        beside.rename(path)
-        sync(self._folder)
 
     def _retain(self, images: set[str]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -68,8 +68,8 @@ class Evaluation:
             answer = await self._backend.chat(
                 tag, example.prompt, self._answer_tokens, example.tools
             )
-        except FailedPrecondition:
-            if not example.tools:
+        except FailedPrecondition as error:
+            if not example.tools or "tools" not in error.message:
                 raise
             return False  # a model that takes no tools calls none
         if example.calls:

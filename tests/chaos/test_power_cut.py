@@ -12,8 +12,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -21,6 +19,7 @@ from batos.supervisor.v1 import supervisor_pb2 as pb
 from batos.trainer.v1 import trainer_pb2
 
 from tests.integration.images.world import World, fresh, world
+from tests.integration.preloaded import compiled
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -32,11 +31,7 @@ ROUNDS = 3
 @pytest.fixture
 def noting(tmp_path: Path) -> dict[str, str]:
     """The environment of services whose syncs are noted."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if not compiler:
-        pytest.skip("no C compiler here to make the library that notes syncs")
-    library = tmp_path / "synced_lengths.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-ldl"], check=True)
+    library = compiled(SOURCE, tmp_path)
     return {"LD_PRELOAD": str(library), "SYNCED_LENGTHS": str(tmp_path / "lengths")}
 
 

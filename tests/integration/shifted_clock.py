@@ -1,13 +1,13 @@
 """A wall clock that a test sets, for services that are processes of their own."""
 
 import mmap
-import shutil
 import struct
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.integration.preloaded import compiled
 
 DAY = 24 * 3600
 _SOURCE = Path(__file__).with_name("shifted_clock.c")
@@ -18,11 +18,7 @@ Clock = tuple[dict[str, str], Callable[[int], None]]
 @pytest.fixture
 def clock(tmp_path: Path) -> Iterator[Clock]:
     """The environment of a process with a clock that can be set, and what sets it."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if not compiler:
-        pytest.skip("no C compiler here to make a clock that can be set")
-    library, file = tmp_path / "shifted_clock.so", tmp_path / "shift"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, _SOURCE], check=True)
+    library, file = compiled(_SOURCE, tmp_path), tmp_path / "shift"
     file.write_bytes(struct.pack("q", 0))
     with file.open("r+b") as opened, mmap.mmap(opened.fileno(), 8) as shared:
 

@@ -5,20 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from tests.integration.images.world import World, fresh, world
+from tests.integration.images.world import World, fresh
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-
-
-@pytest.fixture
-async def here(tmp_path: Path) -> AsyncIterator[World]:
-    async with world(tmp_path / "a") as running:
-        yield running
 
 
 async def images(*arguments: str, supervisor: str = "") -> tuple[int, str, str]:

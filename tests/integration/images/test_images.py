@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
@@ -18,12 +17,6 @@ from tests.integration.images.world import World, fresh, world
 from tests.integration.toolforge.workshop import failure
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-
-
-@pytest.fixture
-async def here(tmp_path: Path) -> AsyncIterator[World]:
-    async with world(tmp_path / "a") as running:
-        yield running
 
 
 def images_dir(here: World) -> Path:
