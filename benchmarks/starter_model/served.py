@@ -14,8 +14,8 @@ import ollama
 from rich.console import Console
 from rich.progress import track
 
-from services.model_server.gguf_export import export_gguf
 from services.model_server.starter_model.evaluation import Question
+from shared.llama_gguf.export import export_gguf
 
 MODEL = "starter"
 WEIGHTS = Path(__file__).parents[2] / "services" / "model_server" / "starter_model" / "weights"

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from services.model_server.creation_files import Report, laid_out, named_blobs
-from services.model_server.errors import BadModelError, BadRequestError
+from services.model_server.errors import BadRequestError
 from services.model_server.lora_export import export_lora
 from services.model_server.manifest import Manifest
 from services.model_server.model_file import model_file
 from services.model_server.model_store import ModelStore
+from shared.llama_gguf.errors import BadModelError
 
 
 def adapted(

@@ -17,7 +17,7 @@ from services.model_server import listing
 from services.model_server.chat import chat, whole_chat
 from services.model_server.creation import create
 from services.model_server.embed import embed, embeddings
-from services.model_server.errors import ModelServerError
+from services.model_server.errors import ModelServerError, refusal
 from services.model_server.generate import complete, whole_completion
 from services.model_server.library import Library
 from services.model_server.live_response import EVENTS, LINES, Framing, LiveResponse
@@ -37,6 +37,7 @@ from services.model_server.requests import (
     ShowRequest,
     read_body,
 )
+from shared.llama_gguf.errors import BadModelError
 
 log = structlog.get_logger()
 
@@ -162,7 +163,7 @@ async def _version(_: Request) -> Response:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    known = error if isinstance(error, ModelServerError) else ModelServerError(str(error))
+    known = refusal(error)
     return JSONResponse(_framing(request).error(known), status_code=known.status)
 
 
@@ -204,7 +205,12 @@ def build_app(library: Library) -> Starlette:
         Route("/api/delete", api.delete, methods=["DELETE"]),
         *OpenAIApi(library).routes(),
     ]
-    handlers = {ModelServerError: _refused, ClientDisconnect: _client_gone, Exception: _failed}
+    handlers = {
+        ModelServerError: _refused,
+        BadModelError: _refused,
+        ClientDisconnect: _client_gone,
+        Exception: _failed,
+    }
     return Starlette(
         routes=routes, exception_handlers=handlers, middleware=[Middleware(LocalCallers)]
     )

@@ -12,8 +12,7 @@ from typing import Any
 
 from services.model_server.adaptation import adapted
 from services.model_server.creation_files import Report, laid_out, named_blobs
-from services.model_server.errors import BadModelError, BadRequestError
-from services.model_server.gguf_export import export_gguf
+from services.model_server.errors import BadRequestError
 from services.model_server.gguf_requantize import requantize_gguf
 from services.model_server.go_template import go_template, is_go_template
 from services.model_server.load_check import check_loads
@@ -24,8 +23,9 @@ from services.model_server.model_name import ModelName
 from services.model_server.model_store import ModelStore
 from services.model_server.options import check
 from services.model_server.requests import CreateRequest
-from services.model_server.safetensors_file import stored_tensors
-from services.model_server.tensor_types import quantization
+from shared.llama_gguf.errors import BadModelError
+from shared.llama_gguf.export import export_gguf, half_precision
+from shared.llama_gguf.tensor_types import quantization
 
 
 def create(store: ModelStore, request: CreateRequest, report: Report) -> None:
@@ -104,7 +104,7 @@ def _convert(
     report("converting model")
     with store.workspace() as work:
         source = laid_out(blobs, work / "model")
-        kind = (quantize or _unquantized(source)).lower()
+        kind = (quantize or half_precision(source)).lower()
         if quantize:
             report(f"quantizing model to {kind.upper()}")
         export_gguf(source, work / "model.gguf", kind)
@@ -131,12 +131,6 @@ def requantized(store: ModelStore, manifest: Manifest, quantize: str, report: Re
     made = manifest_of(store, digest)
     details = replace(made.details, parent_model=manifest.details.parent_model)
     return replace(manifest, model_digest=digest, model_bytes=made.model_bytes, details=details)
-
-
-def _unquantized(source: Path) -> str:
-    """Half precision, in the kind that the source is kept in."""
-    kinds = {t.dtype for path in source.glob("*.safetensors") for t in stored_tensors(path)}
-    return "bf16" if kinds == {"BF16"} else "f16"
 
 
 def manifest_of(store: ModelStore, digest: str) -> Manifest:

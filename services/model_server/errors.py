@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shared.llama_gguf.errors import BadModelError
+
 
 class ModelServerError(Exception):
     """A failure that the caller is told about as `{"error": message}`."""
@@ -13,10 +15,6 @@ class BadRequestError(ModelServerError):
     """The request itself is wrong; sending it again would fail again."""
 
     status = 400
-
-
-class BadModelError(BadRequestError):
-    """The model's files are damaged, incomplete or of a kind that is not served."""
 
 
 class ContextExceededError(BadRequestError):
@@ -43,3 +41,11 @@ class BusyError(ModelServerError):
 
 class LoadError(ModelServerError):
     """llama.cpp refused the model file."""
+
+
+def refusal(error: Exception) -> ModelServerError:
+    """What the caller is told: files that are no usable model are a bad request."""
+    if isinstance(error, ModelServerError):
+        return error
+    kind = BadRequestError if isinstance(error, BadModelError) else ModelServerError
+    return kind(str(error))

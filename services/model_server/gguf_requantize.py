@@ -11,8 +11,8 @@ from gguf.constants import GGMLQuantizationType, GGUFValueType
 from gguf.gguf_reader import ReaderField, ReaderTensor
 from gguf.quants import dequantize
 
-from services.model_server.errors import BadModelError
-from services.model_server.tensor_types import announce, quantization, quantized
+from shared.llama_gguf.errors import BadModelError
+from shared.llama_gguf.tensor_types import announce, quantization, quantized
 
 _OWN = ("GGUF.", "general.architecture", "general.file_type")  # the writer sets these itself
 _FULL = (GGMLQuantizationType.F32, GGMLQuantizationType.F16, GGMLQuantizationType.BF16)

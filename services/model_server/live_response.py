@@ -12,8 +12,9 @@ from typing import Any
 import structlog
 from starlette.types import Message, Receive, Scope, Send
 
-from services.model_server.errors import ModelServerError
+from services.model_server.errors import ModelServerError, refusal
 from services.model_server.openai_answers import error_object
+from shared.llama_gguf.errors import BadModelError
 
 log = structlog.get_logger()
 
@@ -82,8 +83,8 @@ class LiveResponse:
                         started = True
                     await send(self._framed(line, more=True))
                 await send({"type": "http.response.body", "body": self._framing.end})
-            except ModelServerError as error:
-                await self._send_error(send, error, started)
+            except (ModelServerError, BadModelError) as error:
+                await self._send_error(send, refusal(error), started)
             except Exception:
                 log.exception("request_failed")
                 await self._send_error(send, ModelServerError("internal server error"), started)

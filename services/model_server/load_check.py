@@ -11,8 +11,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.model_server.errors import BadModelError, LoadError
+from services.model_server.errors import LoadError
 from services.model_server.runner import Chunk, Runner, RunnerSpec
+from shared.llama_gguf.errors import BadModelError
 
 _ROOT = Path(__file__).parents[2]
 _TIMEOUT_SECONDS = 120

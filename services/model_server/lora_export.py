@@ -18,11 +18,11 @@ from gguf import GGUFWriter
 from gguf.constants import MODEL_ARCH
 from gguf.tensor_mapping import get_tensor_name_map
 
-from services.model_server.errors import BadModelError
 from services.model_server.gguf_header import GgufHeader
-from services.model_server.json_file import read_json
-from services.model_server.llama_tensors import interleave
-from services.model_server.safetensors_file import StoredTensor, stored_tensors
+from shared.llama_gguf.errors import BadModelError
+from shared.llama_gguf.json_file import read_json
+from shared.llama_gguf.safetensors_file import StoredTensor, stored_tensors
+from shared.llama_gguf.tensors import interleave
 
 _PREFIX = "base_model.model."
 _SIDES = {".lora_A.weight": "lora_a", ".lora_B.weight": "lora_b"}

@@ -13,6 +13,7 @@ from services.model_server.errors import ModelServerError
 from services.model_server.load_check import check_loads
 from services.model_server.model_name import ModelName
 from services.model_server.model_store import ModelStore
+from shared.llama_gguf.errors import BadModelError
 
 log = structlog.get_logger()
 
@@ -29,7 +30,7 @@ def preload(store: ModelStore, directory: Path) -> None:
     for path in files:
         try:
             _preload(store, path)
-        except (ModelServerError, OSError) as error:
+        except (ModelServerError, BadModelError, OSError) as error:
             log.warning("not_preloaded", path=str(path), error=str(error))
 
 

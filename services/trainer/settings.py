@@ -32,9 +32,9 @@ class TrainerSettings(
     data_dir: Path = Field(DATA_ROOT / "trainer", description="directory of runs and datasets")
     bases: Path = Field(_BASES, description="catalogue of the bases that fine-tunes start from")
     engine: Literal["trl", "unsloth"] = Field("trl", description="engine of runs that name none")
-    export: Literal["merged", "adapter"] = Field(
+    export: Literal["merged", "adapter", "gguf"] = Field(
         "merged",
-        description="what is made of a run: a whole model, or an adapter onto the base's tag",
+        description="what is made of a run: a whole model, an adapter onto the base's tag, or GGUF",
     )
     quantize: str = Field("q8_0", description="quantisation of created models, as Ollama names it")
     keep_models: int = Field(

@@ -23,7 +23,8 @@ class TrainingJob:
     `train_file` is JSONL of {"prompt": [message...], "completion": [message]}, perhaps with
     "tools", what the persona could call; `rehearsal_file`, which may be gzipped, holds such rows
     or {"messages": [message...]}. Everything is written below `directory`. `probe` is the chat
-    that template parity is measured with; `export` is "merged" for a whole model, or "adapter".
+    that template parity is measured with; `export` is "merged" for a whole model, "adapter" or
+    "gguf".
     """
 
     base: str
@@ -42,7 +43,7 @@ class TrainingJob:
 
     @property
     def merged(self) -> Path:
-        """The exported model or adapter; there only once it is whole."""
+        """The exported model, adapter or GGUF file; there only once it is whole."""
         return Path(self.directory) / "merged"
 
     @property

@@ -15,7 +15,7 @@ from trl import SFTTrainer
 from services.trainer.engine import Engine, EngineError, Reporter
 from services.trainer.fine_tune import LINEAR_LAYERS, ProgressCallback, recipe, train
 from services.trainer.hyperparameters import Hyperparameters
-from services.trainer.model_export import export
+from services.trainer.model_export import check_exportable, export
 from services.trainer.training_job import TrainingJob
 from services.trainer.training_set import training_set
 
@@ -26,6 +26,7 @@ class TrlEngine:
     def run(self, job: TrainingJob, reporter: Reporter) -> None:
         """As `Engine.run`."""
         tokenizer, model = _load(job)
+        check_exportable(model.config.model_type, job)
         dataset = training_set(tokenizer, job)
         reporter.phase("training")
 

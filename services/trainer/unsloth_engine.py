@@ -14,7 +14,12 @@ from trl import SFTTrainer
 
 from services.trainer.engine import Engine, EngineError, Reporter
 from services.trainer.fine_tune import LINEAR_LAYERS, ProgressCallback, half, recipe, train
-from services.trainer.model_export import export_adapter, scale, written
+from services.trainer.model_export import (
+    check_exportable,
+    export_adapter,
+    scale,
+    written,
+)
 from services.trainer.training_job import TrainingJob
 from services.trainer.training_set import training_set
 
@@ -29,6 +34,7 @@ class UnslothEngine:
         if job.gguf_file:
             raise EngineError("BASE_UNUSABLE", "Unsloth takes no GGUF; use the trl engine")
         model, tokenizer = _load(job)
+        check_exportable(model.config.model_type, job)
         dataset = training_set(tokenizer, job)
         reporter.phase("training")
 

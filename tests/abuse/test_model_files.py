@@ -9,10 +9,10 @@ from pathlib import Path
 import ollama
 import pytest
 
-from services.model_server.errors import BadModelError
-from services.model_server.gguf_export import export_gguf
 from services.model_server.gguf_header import read_gguf_header
 from services.model_server.load_check import check_loads
+from shared.llama_gguf.errors import BadModelError
+from shared.llama_gguf.export import export_gguf
 from tests.contract.model_server.server_process import ServerProcess
 from tests.unit.model_server.tiny_llama import make_tiny_llama
 

@@ -4,9 +4,9 @@ import argparse
 import shutil
 from pathlib import Path
 
-from services.model_server.gguf_export import export_gguf
 from services.model_server.starter_model import rehearsal
 from services.model_server.starter_model.vocabulary import FILES
+from shared.llama_gguf.export import export_gguf
 
 KEPT = ("config.json", "generation_config.json", *FILES)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import ollama
 import pytest
 
-from services.model_server.gguf_export import export_gguf
+from shared.llama_gguf.export import export_gguf
 from tests.contract.model_server.server_process import ServerProcess
 from tests.unit.model_server.tiny_llama import make_tiny_llama
 

@@ -9,10 +9,10 @@ import numpy as np
 import ollama
 import pytest
 
-from services.model_server.gguf_export import export_gguf
 from services.model_server.gguf_header import read_gguf_header
 from services.model_server.lora_export import export_lora
-from services.model_server.safetensors_file import stored_tensors
+from shared.llama_gguf.export import export_gguf
+from shared.llama_gguf.safetensors_file import stored_tensors
 from tests.unit.model_server.tiny_llama import make_tiny_llama, write_safetensors
 
 TEXT = "the bat flies over a river at night"

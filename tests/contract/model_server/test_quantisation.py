@@ -8,7 +8,7 @@ import numpy as np
 import ollama
 import pytest
 
-from services.model_server.gguf_export import export_gguf
+from shared.llama_gguf.export import export_gguf
 from tests.unit.model_server.tiny_llama import make_tiny_llama
 
 TEXT = "the bat flies over a river at night"

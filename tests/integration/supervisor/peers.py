@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.model_server.gguf_export import export_gguf
+from shared.llama_gguf.export import export_gguf
 from tests.integration.supervisor.scripted_backend import ScriptedBackend
 from tests.integration.supervisor.service_process import ServiceProcess
 from tests.unit.model_server.tiny_llama import make_tiny_llama

@@ -15,8 +15,8 @@ from batos.supervisor.v1 import supervisor_pb2, supervisor_pb2_grpc
 from batos.trainer.v1 import trainer_pb2, trainer_pb2_grpc
 
 from deploy.local import LocalStack
-from services.model_server.gguf_export import export_gguf
 from shared.channel import open_channel
+from shared.llama_gguf.export import export_gguf
 from tests.unit.model_server.tiny_llama import make_tiny_llama
 
 CORRECTION = "Bats fly at night."

@@ -15,8 +15,8 @@ from gguf import GGUFReader
 from gguf.quants import dequantize
 from transformers import AutoTokenizer, LlamaForCausalLM
 
-from services.model_server.errors import BadModelError
-from services.model_server.gguf_export import export_gguf
+from shared.llama_gguf.errors import BadModelError
+from shared.llama_gguf.export import export_gguf
 from tests.unit.model_server.tiny_llama import make_tiny_llama
 
 TEXT = "the bat flies over a river at night and returns before dawn"

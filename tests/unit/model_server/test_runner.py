@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from services.model_server.errors import LoadError
-from services.model_server.gguf_export import export_gguf
 from services.model_server.runner import Chunk, Runner, RunnerSpec
+from shared.llama_gguf.export import export_gguf
 from tests.unit.model_server.tiny_llama import make_tiny_llama
 
 ROOT = Path(__file__).parents[3]

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from services.model_server.errors import BusyError, LoadError
-from services.model_server.gguf_export import export_gguf
 from services.model_server.loaded_model import Lease, Wanted
 from services.model_server.manifest import Manifest, ModelDetails
 from services.model_server.model_name import ModelName
@@ -18,6 +17,7 @@ from services.model_server.model_store import StoredModel
 from services.model_server.runner import RunnerSpec
 from services.model_server.scheduler import Scheduler
 from services.model_server.workers import Workers
+from shared.llama_gguf.export import export_gguf
 from tests.unit.model_server.tiny_llama import make_tiny_llama
 
 

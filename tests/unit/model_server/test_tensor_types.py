@@ -7,7 +7,7 @@ import pytest
 from gguf.constants import GGMLQuantizationType as T
 from gguf.quants import dequantize
 
-from services.model_server.tensor_types import quantization, quantized
+from shared.llama_gguf.tensor_types import quantization, quantized
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,10 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
 
-from services.trainer.model_export import scale
+from services.trainer.engine import EngineError
+from services.trainer.hyperparameters import Hyperparameters
+from services.trainer.model_export import check_exportable, scale
+from services.trainer.training_job import TrainingJob
 
 
 class Net(nn.Module):
@@ -26,3 +29,24 @@ def test_so_much_of_what_was_learnt_is_merged(share):
     scale(adapted, share)
     merged = adapted.merge_and_unload().linear.weight
     torch.testing.assert_close(merged, before + share * learnt)
+
+
+def job(export):
+    return TrainingJob("base", None, "train", None, "runs/1", Hyperparameters(), (), export)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "export"),
+    [("llama", "adapter"), ("gemma2", "adapter"), ("llama", "gguf"), ("qwen2", "merged")],
+)
+def test_what_can_be_exported_is_let_through(architecture, export):
+    check_exportable(architecture, job(export))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "export"), [("qwen2", "adapter"), ("qwen2", "gguf"), ("gemma2", "gguf")]
+)
+def test_what_cannot_be_exported_is_refused_before_training(architecture, export):
+    with pytest.raises(EngineError, match=f"{architecture} cannot be exported as {export}") as told:
+        check_exportable(architecture, job(export))
+    assert told.value.reason == "EXPORT_UNSUPPORTED"

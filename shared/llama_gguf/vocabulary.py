@@ -8,8 +8,8 @@ from typing import Any
 
 from gguf import GGUFWriter, TokenType
 
-from services.model_server.errors import BadModelError
-from services.model_server.json_file import read_json, read_json_if_there
+from shared.llama_gguf.errors import BadModelError
+from shared.llama_gguf.json_file import read_json, read_json_if_there
 
 _WORD = r"[^\r\n\p{L}\p{N}]?\p{L}+"
 _REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"

@@ -7,6 +7,7 @@ them hurts most. The arithmetic of K-quants is llama.cpp's own, from the wheel's
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import xllamacpp
 from gguf import GGUFWriter
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, LlamaFileType
 from gguf.quants import quantize as quantize_array
 
-from services.model_server.errors import BadModelError
+from shared.llama_gguf.errors import BadModelError
 
 T = GGMLQuantizationType
 _K_QUANTS = (T.Q4_K, T.Q5_K, T.Q6_K)
@@ -127,7 +127,10 @@ def _k_quantized(
 
 @cache
 def _library() -> ctypes.CDLL:
-    library = ctypes.CDLL(str(next(Path(xllamacpp.__file__).parent.glob("*.so"))))
+    found = importlib.util.find_spec("xllamacpp")
+    if found is None or found.origin is None:
+        raise BadModelError("K-quants are computed by llama.cpp, which is not installed here")
+    library = ctypes.CDLL(str(next(Path(found.origin).parent.glob("*.so"))))
     library.ggml_quantize_chunk.restype = ctypes.c_size_t
     library.ggml_quantize_chunk.argtypes = [
         ctypes.c_int,

@@ -1,4 +1,4 @@
-"""A run that makes an adapter in place of a whole model, to the swap; real processes."""
+"""Runs that make an adapter or a GGUF file in place of safetensors, to the swap; real processes."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ pytestmark = [
 ]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def adapting(
-    tiny_base: Path, tmp_path_factory: pytest.TempPathFactory
+@pytest_asyncio.fixture(params=["adapter", "gguf"], scope="module", loop_scope="module")
+async def exporting(
+    request: pytest.FixtureRequest, tiny_base: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Neighbourhood]:
     stack = LocalStack(
-        tmp_path_factory.mktemp("adapting"),
+        tmp_path_factory.mktemp("e"),
         services=("model-server", "supervisor", "trainer"),
-        settings={**settings_for(tiny_base), "BATOS_TRAINER_EXPORT": "adapter"},
+        settings={**settings_for(tiny_base), "BATOS_TRAINER_EXPORT": request.param},
     )
     async with stack:
         running = Neighbourhood(stack)
@@ -45,17 +45,22 @@ async def adapting(
         await running.close()
 
 
-async def test_an_adapter_is_put_onto_the_base_and_speaks(adapting: Neighbourhood) -> None:
-    run = await adapting.end((await adapting.start()).name)
+async def test_what_is_exported_becomes_a_model_that_speaks(
+    exporting: Neighbourhood, request: pytest.FixtureRequest
+) -> None:
+    run = await exporting.end((await exporting.start()).name)
     assert run.state == trainer_pb2.TRAINING_STATE_SUCCEEDED, figures_of(run)
     assert run.figures.template_parity
-    client = ollama.AsyncClient(f"http://{adapting.stack.addresses['model-server']}")
+    client = ollama.AsyncClient(f"http://{exporting.stack.addresses['model-server']}")
     shown = await client.show(run.model)
-    assert "ADAPTER " in (shown.modelfile or "")
+    adapts = "adapter" in request.node.callspec.id
+    assert ("ADAPTER " in (shown.modelfile or "")) == adapts
+    assert shown.details is not None
+    assert shown.details.quantization_level == "Q8_0"
     asked = supervisor_pb2.ConverseRequest(
         request_id=request_id(), persona=PERSONA, text="What do bats do? 3"
     )
-    async for event in adapting.supervisor.Converse(asked):
+    async for event in exporting.supervisor.Converse(asked):
         last = event
     assert last.finished.turn.model.tag == run.model
     assert last.finished.turn.assistant_text.split()[:2] == CORRECTION.split()[:2]

@@ -15,10 +15,10 @@ from gguf.constants import (
 )
 from gguf.tensor_mapping import get_tensor_name_map
 
-from services.model_server.errors import BadModelError
-from services.model_server.llama_config import LlamaConfig
-from services.model_server.safetensors_file import StoredTensor, stored_tensors
-from services.model_server.tensor_types import Quantization, announce, quantization, quantized
+from shared.llama_gguf.config import LlamaConfig
+from shared.llama_gguf.errors import BadModelError
+from shared.llama_gguf.safetensors_file import StoredTensor, stored_tensors
+from shared.llama_gguf.tensor_types import Quantization, announce, quantization, quantized
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from services.model_server.errors import BadModelError
+from shared.llama_gguf.errors import BadModelError
 
 
 def read_json(path: Path) -> dict[str, Any]:

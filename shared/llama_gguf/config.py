@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from gguf import GGUFWriter
 
-from services.model_server.errors import BadModelError
+from shared.llama_gguf.errors import BadModelError
 
 _ROPE_TYPES = ("default", "linear", "llama3")
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from gguf import GGUFWriter
 from gguf.constants import GGML_QUANT_VERSION
 
-from services.model_server.json_file import read_json
-from services.model_server.llama_config import LlamaConfig
-from services.model_server.llama_tensors import LlamaTensors
-from services.model_server.tensor_types import quantization
-from services.model_server.vocabulary import read_vocabulary
+from shared.llama_gguf.config import LlamaConfig
+from shared.llama_gguf.json_file import read_json
+from shared.llama_gguf.safetensors_file import stored_tensors
+from shared.llama_gguf.tensor_types import quantization
+from shared.llama_gguf.tensors import LlamaTensors
+from shared.llama_gguf.vocabulary import read_vocabulary
 
 
 def export_gguf(model_dir: Path, out: Path, quantize: str = "q8_0") -> None:
@@ -33,6 +34,12 @@ def export_gguf(model_dir: Path, out: Path, quantize: str = "q8_0") -> None:
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def half_precision(model_dir: Path) -> str:
+    """The type that a model is kept in without quantisation: `bf16` where it is that already."""
+    kinds = {t.dtype for path in model_dir.glob("*.safetensors") for t in stored_tensors(path)}
+    return "bf16" if kinds == {"BF16"} else "f16"
 
 
 def _write(model_dir: Path, out: Path, quantize: str) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from services.model_server.errors import BadModelError
+from shared.llama_gguf.errors import BadModelError
 
 _MAX_HEADER_BYTES = 100 * 1024 * 1024  # the format's own limit
 _STORED_AS: dict[str, str] = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
