@@ -7,9 +7,10 @@ from typing import Any
 
 import grpc
 
+from shared import tracing
 from shared.deadlines import seconds_for
 from shared.identity import Identity, IdentityDirectory
-from shared.interceptors import request_id, trace
+from shared.interceptors import request_id
 from shared.interceptors.deadline import seconds_left
 from shared.renewing_channel import RenewingChannel
 from shared.repetition import Continuation, may_repeat, repeated
@@ -94,7 +95,7 @@ def _prepare(details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
     metadata = grpc.aio.Metadata(*(details.metadata or ()))
     for header, current in (
         (request_id.HEADER, request_id.current.get()),
-        (trace.HEADER, trace.current.get()),
+        (tracing.HEADER, tracing.current.get()),
     ):
         if current and metadata.get(header) is None:
             metadata.add(header, current)

@@ -7,7 +7,8 @@ from typing import Literal
 import structlog
 from structlog.typing import EventDict
 
-from shared.interceptors import caller_identity, request_id, trace
+from shared import tracing
+from shared.interceptors import caller_identity, request_id
 
 Format = Literal["console", "json"]
 
@@ -41,7 +42,7 @@ def _with_call(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Adds what the line's call is known by, where it belongs to one."""
     known = {
         "request_id": request_id.current.get(),
-        "trace_id": trace.current_id(),
+        "trace_id": tracing.current_id(),
         "caller": caller_identity.current.get(),
     }
     event.update({name: value for name, value in known.items() if value})

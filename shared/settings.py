@@ -27,6 +27,14 @@ class ServiceSettings(BaseSettings):
         "INFO", description="least severe level that is logged"
     )
     log_format: Literal["console", "json"] = Field("console", description="console or json")
+    metrics_listen: str = Field(
+        "", description="host:port to serve Prometheus metrics on; empty is nowhere"
+    )
+    otlp_endpoint: str = Field(
+        "",
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="collector of traces, such as http://127.0.0.1:4317; empty is none",
+    )
     drain_seconds: float = Field(
         5.0, ge=0, le=300, description="how long calls in flight may take after SIGTERM"
     )

@@ -22,7 +22,7 @@ from services.memory.settings import MemorySettings
 from services.memory.shelves import Shelves
 from services.memory.upkeep import Upkeep
 from services.memory.writer import Writer
-from shared import logs, process, server
+from shared import process, server, telemetry
 from shared.directory_lock import DirectoryLock
 from shared.image import switching
 from shared.image.servicer import ImagePartServicer
@@ -90,5 +90,5 @@ if __name__ == "__main__":
     loaded = load(MemorySettings, "memory")
     # Searches multiply small matrices: waking a second thread takes longer than that.
     threadpool_limits(1, "blas")
-    logs.configure("memory", loaded.log_level, loaded.log_format)
+    telemetry.start("memory", loaded)
     process.run("memory", main(loaded))

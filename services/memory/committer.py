@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from services.memory import metrics
 from services.memory.batch import Batch, Receipt, Row, distinct, placed, receipts, rows_of
 from services.memory.embedder import Vector, Vectors
 from services.memory.library import Library, Shelf
 from services.memory.records import Record
 from services.memory.store import Kept, SomaHead, Store
+from shared import tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Committer:
             for row in rows
             if row.id not in kept.ids and (row.draft.level, row.content_hash) not in kept.hashes
         }
-        vectors = await shelf.embedder.embed(list(fresh.values()))
+        with metrics.embed_seconds.time(), tracing.span("embed", texts=len(fresh)):
+            vectors = await shelf.embedder.embed(list(fresh.values()))
         return Prepared(shelf, batches, rows, kept, dict(zip(fresh, vectors, strict=True)))
 
     async def commit(self, group: Prepared) -> Sequence[Receipt]:
@@ -55,7 +58,9 @@ class Committer:
         fresh = distinct(group.rows, kept)
         records = await _placed(group.shelf.store, fresh)
         # Also with nothing to append: what was kept already may not be synced yet.
-        await group.shelf.store.append(records, _stacked(group, records))
+        with metrics.commit_seconds.time(), tracing.span("commit", rows=len(records)):
+            await group.shelf.store.append(records, _stacked(group, records))
+        metrics.committed_rows.inc(len(records))
         self._added = Kept(
             frozenset(row.id for row in fresh),
             {(row.draft.level, row.content_hash): row.id for row in fresh},

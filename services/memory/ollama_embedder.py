@@ -8,6 +8,7 @@ import numpy as np
 from ollama import AsyncClient, ResponseError
 
 from services.memory.embedder import EmbedderIdentity, Vectors, unit_length
+from shared import tracing
 from shared.errors import BatosError, FailedPrecondition, Internal, Unavailable
 
 PREFIX = "ollama/"
@@ -42,7 +43,7 @@ class OllamaEmbedder:
         Raises Unavailable (EMBEDDER_UNAVAILABLE) where Ollama cannot be reached, and
         FailedPrecondition (EMBEDDER_NOT_FOUND) where it lacks the model.
         """
-        client = AsyncClient(host, timeout=seconds)
+        client = AsyncClient(host, timeout=seconds, event_hooks=tracing.HTTPX_HOOKS)
         unknown = cls(client, host, model, EmbedderIdentity(f"{PREFIX}{model}", 0))
         try:
             digest = await unknown._digest()

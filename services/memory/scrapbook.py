@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.memory import metrics
 from services.memory.batch import Receipt
 from services.memory.change import Change
 from services.memory.consolidation import Consolidated, Consolidator
@@ -88,7 +89,9 @@ class Scrapbook:
         """See Searcher.search."""
         check_namespace(query.namespace)
         async with self._library.reading() as shelf:
-            return await shelf.searcher.search(query)
+            found = await shelf.searcher.search(query)
+        metrics.search_results.observe(len(found))
+        return found
 
     async def consolidate(
         self, request_id: str, namespace: str, soma: str, text: str

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from services.memory import metrics
 from services.memory.library import Library
 from services.memory.pending_purges import PendingPurges
 from services.memory.writer import Writer
@@ -39,7 +40,7 @@ class Upkeep:
         self._purges = purges
         self._drop_unfinished = drop_unfinished
         self._interval = interval
-        self._seen = self._cared_for = -1  # commits
+        self._seen = self._cared_for = self._shown = -1  # commits
         self._cared_at = time.monotonic()
         self.running = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -71,11 +72,20 @@ class Upkeep:
         rows that would be more work than the writing.
         """
         async with self.running:
+            await self._show()
             if await self._purged() or self._writer.commits == self._cared_for:
                 return
             quiet, self._seen = self._writer.commits == self._seen, self._writer.commits
             if quiet or await self._is_due():
                 await self._optimize()
+
+    async def _show(self) -> None:
+        """Brings the figures up to date where something was written since."""
+        if self._writer.commits != self._shown:
+            self._shown = self._writer.commits
+            backlog = await self._library.shelf.store.backlog()
+            metrics.rows.set(backlog.rows)
+            metrics.unindexed_rows.set(backlog.unindexed)
 
     async def _is_due(self) -> bool:
         if time.monotonic() - self._cared_at > _LONGEST_SECONDS:

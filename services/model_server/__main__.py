@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import structlog
 import uvicorn
 
+from services.model_server import metrics
 from services.model_server.app import build_app
 from services.model_server.library import Library
 from services.model_server.local_callers import is_local
@@ -22,7 +23,7 @@ from services.model_server.preload import preload
 from services.model_server.scheduler import Scheduler
 from services.model_server.settings import ModelServerSettings
 from services.model_server.workers import Workers
-from shared import logs
+from shared import telemetry
 from shared.process import die_with_starter
 from shared.settings import load
 
@@ -44,7 +45,7 @@ def main() -> None:
     """Serve until SIGTERM or Ctrl-C, then exit with status 0."""
     die_with_starter()
     settings = load(ModelServerSettings, "python -m services.model_server")
-    logs.configure("model_server", settings.log_level, settings.log_format)
+    telemetry.start("model_server", settings)
     clean = asyncio.run(_serve(settings))
     if not clean:  # a thread is deep in llama.cpp; everything on disk is whole at any time
         sys.stderr.flush()
@@ -62,6 +63,7 @@ async def _serve(settings: ModelServerSettings) -> bool:
     scheduler = Scheduler(
         disk, settings.num_parallel, settings.max_loaded_models, settings.max_queue
     )
+    metrics.watch(lambda: len(scheduler.loaded()), lambda: scheduler.waiting)
     server = _uvicorn(Library(store, scheduler, disk, answers, settings), settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _stop, server)

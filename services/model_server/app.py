@@ -22,6 +22,7 @@ from services.model_server.generate import complete, whole_completion
 from services.model_server.library import Library
 from services.model_server.live_response import EVENTS, LINES, Framing, LiveResponse
 from services.model_server.local_callers import LocalCallers
+from services.model_server.metrics import Measured
 from services.model_server.model_name import ModelName
 from services.model_server.openai_api import OpenAIApi
 from services.model_server.registry import pull, push
@@ -212,5 +213,10 @@ def build_app(library: Library) -> Starlette:
         Exception: _failed,
     }
     return Starlette(
-        routes=routes, exception_handlers=handlers, middleware=[Middleware(LocalCallers)]
+        routes=routes,
+        exception_handlers=handlers,
+        middleware=[
+            Middleware(Measured, paths=[route.path for route in routes]),
+            Middleware(LocalCallers),
+        ],
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from services.model_server import metrics
 from services.model_server.errors import (
     BadRequestError,
     ContextExceededError,
@@ -78,6 +79,9 @@ async def generate(
     try:
         while (chunk := await chunks.get()) is not None:
             item = read_chunk(chunk)
+            if isinstance(item, Outcome):
+                metrics.tokens.labels("prompt").inc(item.prompt_count)
+                metrics.tokens.labels("answer").inc(item.answer_count)
             if item:
                 yield item
     finally:

@@ -24,7 +24,10 @@ _CLAIM_SECONDS = 30.0  # a model whose requester went away while it loaded stays
 
 
 class Scheduler:
-    """Loads on demand, evicts the idle model unused for longest, bounds all that waits."""
+    """Loads on demand, evicts the idle model unused for longest, bounds all that waits.
+
+    `waiting` is how many requests wait for a model.
+    """
 
     def __init__(self, workers: Workers, parallel: int, max_loaded: int, max_queue: int) -> None:
         self._workers = workers
@@ -32,7 +35,7 @@ class Scheduler:
         self._loaded: dict[tuple[str, bool], Loaded] = {}
         self._lines: dict[tuple[str, bool], list[object]] = {}
         self._changed = asyncio.Condition()
-        self._waiting = 0
+        self.waiting = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def acquire(self, wanted: Wanted, keep_alive: float) -> Lease:
@@ -40,14 +43,14 @@ class Scheduler:
 
         `keep_alive` is in seconds and counts from the answer's end.
         """
-        if self._waiting >= self._max_queue:
+        if self.waiting >= self._max_queue:
             raise BusyError
         started = time.monotonic_ns()
-        self._waiting += 1
+        self.waiting += 1
         try:
             loaded = await self._claim(wanted, keep_alive)
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
         assert loaded.runner is not None
         waited = time.monotonic_ns() - started
         return Lease(loaded.runner, waited, lambda: self._give_back(loaded, keep_alive))

@@ -6,7 +6,7 @@ import secrets
 import grpc
 from batos.sandbox.v1 import sandbox_pb2, sandbox_pb2_grpc
 
-from services.sandbox_executor import processes
+from services.sandbox_executor import metrics, processes
 from services.sandbox_executor.admission import Admission
 from services.sandbox_executor.executor import Executor, Guest
 from services.sandbox_executor.memory_budget import MemoryBudget
@@ -16,7 +16,7 @@ from services.sandbox_executor.servicer import SandboxServicer
 from services.sandbox_executor.session import SessionBounds
 from services.sandbox_executor.settings import SandboxSettings
 from services.sandbox_executor.state_dir import StateDir
-from shared import logs, process
+from shared import process, telemetry
 from shared.health import Health
 from shared.server import serve
 from shared.settings import load
@@ -37,6 +37,7 @@ async def main(settings: SandboxSettings) -> None:
     guests = {kind: Guest(choice.runtime(name, it, groups), it.pool) for kind, it in kinds.items()}
     admission = Admission(settings.max_running, settings.max_queued, settings.max_sessions)
     executor = Executor(guests, admission, MemoryBudget(settings.total_memory_bytes), replica_id)
+    metrics.watch(executor.capacity)
     servicer = SandboxServicer(
         executor,
         {kind: it.runs for kind, it in kinds.items()},
@@ -62,5 +63,5 @@ async def main(settings: SandboxSettings) -> None:
 
 if __name__ == "__main__":
     loaded = load(SandboxSettings, _PROGRAM)
-    logs.configure(_PROGRAM, loaded.log_level, loaded.log_format)
+    telemetry.start(_PROGRAM, loaded)
     process.run(_PROGRAM, main(loaded))

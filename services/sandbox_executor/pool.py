@@ -1,6 +1,7 @@
 """Sandboxes booted ahead, each given out once."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -8,8 +9,10 @@ from dataclasses import dataclass
 
 import structlog
 
+from services.sandbox_executor import metrics
 from services.sandbox_executor.admission import Admission
 from services.sandbox_executor.runtime import Runtime, Sandbox
+from shared import tracing
 from shared.errors import BatosError, Unavailable
 
 _log = structlog.get_logger()
@@ -97,12 +100,11 @@ class Pool:
         Raises ResourceExhausted where too many wait already, and Unavailable where none boots.
         Nothing has run then.
         """
-        await self._admission.enter()
-        try:
-            claimed = await self._take()
-        except BaseException:
-            self._admission.leave()
-            raise
+        began = time.perf_counter()
+        with tracing.span("claim"):
+            claimed = await self._admitted()
+        metrics.claims.labels(str(claimed.warm).lower()).inc()
+        metrics.claim_seconds.observe(time.perf_counter() - began)
         try:
             yield claimed
         except BaseException:
@@ -110,6 +112,14 @@ class Pool:
             raise
         finally:
             self._let_go(claimed.sandbox)
+
+    async def _admitted(self) -> Claimed:
+        await self._admission.enter()
+        try:
+            return await self._take()
+        except BaseException:
+            self._admission.leave()
+            raise
 
     async def _take(self) -> Claimed:
         while self._ready:
@@ -168,12 +178,22 @@ class Pool:
     async def _boot_twice(self) -> Sandbox:
         """One boot may fail by accident; where waiting is no remedy, trying again is none."""
         try:
-            return await self._runtime.boot()
+            return await self._timed_boot()
         except Unavailable as error:
             if error.retry_after is None or self._closed:
                 raise
             _log.warning("a boot failed and is tried again", error=error.message)
-            return await self._runtime.boot()
+            return await self._timed_boot()
+
+    async def _timed_boot(self) -> Sandbox:
+        began = time.perf_counter()
+        try:
+            sandbox = await self._runtime.boot()
+        except BatosError:
+            metrics.boot_failures.inc()
+            raise
+        metrics.boot_seconds.observe(time.perf_counter() - began)
+        return sandbox
 
     def _give(self, sandbox: Sandbox) -> None:
         """To whoever has waited longest, or to the ready ones, unless those are enough already."""

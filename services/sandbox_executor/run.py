@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 
+from services.sandbox_executor import metrics
 from services.sandbox_executor.frames import BrokenFrame, FrameReader, encode_request
 from services.sandbox_executor.job import Ended, Job, Outcome, Verdict
 from services.sandbox_executor.memory_budget import MemoryBudget
@@ -13,6 +14,7 @@ from services.sandbox_executor.pipes import PipeReader, write_all
 from services.sandbox_executor.runtime import Sandbox
 from services.sandbox_executor.transcript import Transcript
 from services.sandbox_executor.watchdog import Watchdog
+from shared import tracing
 
 _DETAIL_CHARACTERS = 500
 
@@ -46,6 +48,14 @@ class Run:
 
     async def finish(self) -> Ended:
         """Runs the job to its end; bounded by its wall limit."""
+        with tracing.span("run", sandbox=self._sandbox.id) as span:
+            ended = await self._finish()
+            if span is not None:
+                span.set_attribute("outcome", ended.verdict.outcome.value)
+        metrics.runs.labels(ended.verdict.outcome.value).inc()
+        return ended
+
+    async def _finish(self) -> Ended:
         if self._job.cell:
             await self._watchdog.count_from_here()
         reports = PipeReader(self._sandbox.reports, self._receive, self._reports_ended)

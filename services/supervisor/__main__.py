@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from batos.supervisor.v1 import supervisor_pb2, supervisor_pb2_grpc
 
-from services.supervisor import codex
+from services.supervisor import codex, metrics
 from services.supervisor.answering import Answering
 from services.supervisor.autolearn import Autolearn, Policy
 from services.supervisor.codex_watch import CodexWatch
@@ -43,7 +43,7 @@ from services.supervisor.toolbox import Toolbox
 from services.supervisor.toolforge_peer import ToolForgePeer
 from services.supervisor.trainer_peer import TrainerPeer
 from services.supervisor.turn_gate import TurnGate
-from shared import logs, process, server
+from shared import process, server, telemetry
 from shared.channel import open_channel
 from shared.directory_lock import DirectoryLock
 from shared.image import switching
@@ -212,6 +212,8 @@ async def assembled(settings: SupervisorSettings) -> AsyncIterator[SupervisorSer
         adapters = await open_adapters(settings, stack)
         gate = TurnGate(settings.lease_policy, settings.lease_queue_limit, settings.lease_max_wait)
         arbiter = await start_arbiter(settings, adapters, gate, stack)
+        metrics.watch_turns(lambda: gate.in_flight, lambda: gate.waiting)
+        metrics.watch_lease(lambda: arbiter.state)
         swapper = Swapper(
             adapters.personas,
             SqliteLeases(adapters.journal),
@@ -257,5 +259,5 @@ async def _stop(task: "asyncio.Task[None]") -> None:
 
 if __name__ == "__main__":
     loaded = load(SupervisorSettings, "supervisor")
-    logs.configure("supervisor", loaded.log_level, loaded.log_format)
+    telemetry.start("supervisor", loaded)
     process.run("supervisor", main(loaded))

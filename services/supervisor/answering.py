@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from services.supervisor import prompt, tool_text
+from services.supervisor import metrics, prompt, tool_text
 from services.supervisor.model import ModelBackend
 from services.supervisor.persona import Persona
 from services.supervisor.recall import Recall, Recalled
@@ -103,9 +103,12 @@ class Answering:
             self._recall.recall(persona.name, asked.question.text, asked.soma.name),
             self._toolbox.suiting(persona, asked.question.text),
         )
+        metrics.recalled.inc(len(recalled.recollections))
+        metrics.recall_failures.inc(bool(recalled.unavailable))
         tell(Ready(recalled, found.offers))
         prepared = await self._prepared(persona, recalled, found)
         spoken = await self._spoken(asked, prepared, tell)
+        _measure(asked, persona, spoken)
         return Turn(
             number=0,
             user_text=asked.question.text,
@@ -163,3 +166,12 @@ class Answering:
                 reason="MODEL_NOT_FOUND",
             )
         return await self._personas.note_digest(persona, digest)
+
+
+def _measure(asked: Asked, persona: Persona, spoken: Spoken) -> None:
+    metrics.tokens.labels(persona.name, "prompt").inc(spoken.prompt_tokens)
+    metrics.tokens.labels(persona.name, "answer").inc(spoken.answer_tokens)
+    if spoken.first_at:
+        metrics.first_token_seconds.observe(max(0.0, spoken.first_at - asked.started))
+    for call in spoken.calls:
+        metrics.tool_calls.labels(call.outcome.name.lower()).inc()

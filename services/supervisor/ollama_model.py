@@ -11,6 +11,7 @@ from services.supervisor.model import Loaded, Spent
 from services.supervisor.persona import ModelPointer
 from services.supervisor.prompt import Message
 from services.supervisor.tools import Offer, Wish
+from shared import tracing
 from shared.errors import BatosError, FailedPrecondition, Unavailable
 
 _CONNECT_SECONDS = 3.0
@@ -30,7 +31,7 @@ class OllamaModel:
         self, host: str, *, stall_seconds: float, answer_tokens: int, keep_alive: str
     ) -> None:
         timeout = httpx.Timeout(stall_seconds, connect=_CONNECT_SECONDS)
-        self._client = AsyncClient(host, timeout=timeout)
+        self._client = AsyncClient(host, timeout=timeout, event_hooks=tracing.HTTPX_HOOKS)
         self._host = host
         self._keep_alive = keep_alive
         self._speak_tools: dict[ModelPointer, bool] = {}

@@ -12,7 +12,7 @@ from services.supervisor.model import ModelBackend, Spent
 from services.supervisor.persona import ModelPointer
 from services.supervisor.prompt import Message
 from services.supervisor.tools import Offer, Outcome, Ran, ToolCall, Tools, Wish
-from shared import spoken_calls
+from shared import spoken_calls, tracing
 
 _NOT_OFFERED = "there is no such tool; those that were listed are all there are"
 
@@ -115,18 +115,8 @@ class Speech:
         answer = self._model.chat(request.pointer.tag, request.chat, request.options, native)
         if request.offers and not request.native:
             answer = _with_calls_read(answer)
-        async with aclosing(answer) as parts:
-            async for part in parts:
-                match part:
-                    case str():
-                        spoken.first_at = spoken.first_at or time.monotonic()
-                        spoken.pieces.append(part)
-                        tell(Delta(part))
-                    case Wish():
-                        wishes.append(part)
-                    case Spent(prompt_tokens, answer_tokens):
-                        spoken.prompt_tokens += prompt_tokens
-                        spoken.answer_tokens += answer_tokens
+        with tracing.span("chat", **{"gen_ai.request.model": request.pointer.tag}):
+            await _heard(answer, spoken, wishes, tell)
         return wishes if request.offers else []
 
     async def _called(self, request: Request, spoken: Spoken, wish: Wish, tell: Tell) -> Ran:
@@ -149,6 +139,24 @@ class Speech:
         spoken.calls.append(call)
         tell(Called(call))
         return ran
+
+
+async def _heard(
+    answer: AsyncGenerator[str | Wish | Spent, None], spoken: Spoken, wishes: list[Wish], tell: Tell
+) -> None:
+    """Takes an answer down as it comes."""
+    async with aclosing(answer) as parts:
+        async for part in parts:
+            match part:
+                case str():
+                    spoken.first_at = spoken.first_at or time.monotonic()
+                    spoken.pieces.append(part)
+                    tell(Delta(part))
+                case Wish():
+                    wishes.append(part)
+                case Spent(prompt_tokens, answer_tokens):
+                    spoken.prompt_tokens += prompt_tokens
+                    spoken.answer_tokens += answer_tokens
 
 
 async def _with_calls_read(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.supervisor import metrics
 from services.supervisor.events import EventKind, Happening
 from services.supervisor.gpu_arbiter import GpuArbiter
 from services.supervisor.model import ModelBackend
@@ -81,13 +82,16 @@ class Swapper:
             persona = await self._personas.get(report.persona)
             if reasons := await self._faults(report):
                 await self._swaps.refuse(report, "; ".join(reasons))
+                metrics.swaps.labels("refused").inc()
                 raise FailedPrecondition(
                     f"the swap is refused: {'; '.join(reasons)}",
                     reason="SWAP_REFUSED",
                     metadata={f"reason_{n}": text for n, text in enumerate(reasons, start=1)},
                 )
             await self._model.warm(report.model.tag)
-            return await self._swaps.commit(persona, report, receipt)
+            swapped = await self._swaps.commit(persona, report, receipt)
+            metrics.swaps.labels("swapped").inc()
+            return swapped
 
     async def roll_back(self, name: str, receipt: Receipt) -> Persona:
         """The persona with the model that it had before. Twice is forward again."""

@@ -14,7 +14,7 @@ class TurnGate:
     """Lets turns in, or has them wait in a bounded queue, or be answered on the CPU, or refuses.
 
     Under `queue` a turn that has waited `max_wait` seconds is answered on the CPU. Refusals are
-    Unavailable (GPU_LEASED) and say when to come back.
+    Unavailable (GPU_LEASED) and say when to come back. `in_flight` and `waiting` count turns.
     """
 
     def __init__(self, policy: Policy, queue_limit: int, max_wait: float) -> None:
@@ -25,8 +25,8 @@ class TurnGate:
         self._open.set()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._in_flight = 0
-        self._waiting = 0
+        self.in_flight = 0
+        self.waiting = 0
         self._eta: Callable[[], float] = lambda: 0.0
 
     def close(self, eta: Callable[[], float]) -> None:
@@ -56,13 +56,13 @@ class TurnGate:
         if not self._open.is_set() and not await self._admitted():
             yield True
             return
-        self._in_flight += 1
+        self.in_flight += 1
         self._idle.clear()
         try:
             yield False
         finally:
-            self._in_flight -= 1
-            if not self._in_flight:
+            self.in_flight -= 1
+            if not self.in_flight:
                 self._idle.set()
 
     async def _admitted(self) -> bool:
@@ -71,9 +71,9 @@ class TurnGate:
             return False
         if self._policy == "reject":
             raise self._refusal("turns are refused meanwhile")
-        if self._waiting >= self._queue_limit:
-            raise self._refusal(f"{self._waiting} turns wait already")
-        self._waiting += 1
+        if self.waiting >= self._queue_limit:
+            raise self._refusal(f"{self.waiting} turns wait already")
+        self.waiting += 1
         try:
             async with asyncio.timeout(self._max_wait):
                 # It may be closed again before a waiter runs.
@@ -82,7 +82,7 @@ class TurnGate:
         except TimeoutError:
             return False
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
         return True
 
     def _refusal(self, why: str) -> Unavailable:

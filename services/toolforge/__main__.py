@@ -34,7 +34,7 @@ from services.toolforge.tool_methods import ToolMethods
 from services.toolforge.tool_search import ToolSearch
 from services.toolforge.tool_watch import ToolWatch
 from services.toolforge.toolbox import Toolbox
-from shared import logs, process
+from shared import process, telemetry
 from shared.channel import open_channel
 from shared.directory_lock import DirectoryLock
 from shared.health import Health
@@ -128,5 +128,5 @@ async def _servicer(
 
 if __name__ == "__main__":
     settings = load(ToolForgeSettings, PROGRAM)
-    logs.configure("toolforge", settings.log_level, settings.log_format)
+    telemetry.start("toolforge", settings)
     process.run(PROGRAM, main(settings))

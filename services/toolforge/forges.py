@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+from services.toolforge import metrics
 from services.toolforge.bell import Bell
 from services.toolforge.forge import Event, Forge
 from services.toolforge.forge_store import ForgeStore
@@ -82,7 +83,12 @@ class Forges:
         name, context = f"forges/{forge_id}", detached()  # it goes on after the call that began it
         task = asyncio.create_task(self._run(forge_id), name=name, context=context)
         self._tasks[forge_id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(forge_id, None))
+        metrics.under_way.inc()
+        task.add_done_callback(lambda _: self._ended(forge_id))
+
+    def _ended(self, forge_id: str) -> None:
+        self._tasks.pop(forge_id, None)
+        metrics.under_way.dec()
 
     async def _run(self, forge_id: str) -> None:
         async with self._turn:

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
+from services.toolforge import metrics
 from services.toolforge.finding import Raised
 from services.toolforge.json_value import NotJsonError, parse
 from services.toolforge.registry import Registry
@@ -82,7 +83,9 @@ class Invoker:
         assembly = await self.toolbox.assemble(tool.name, tool.source)
         call = Call(tool.entry_point, arguments_json)
         run = await self.sandbox.run(assembly.program, [call], limits)
-        return tool, replace(_invocation(run), called_versions=assembly.versions)
+        invocation = replace(_invocation(run), called_versions=assembly.versions)
+        metrics.invocations.labels(invocation.end.value).inc()
+        return tool, invocation
 
     def _limits(self, wanted: Limits) -> Limits:
         most = self.limits.wall_seconds

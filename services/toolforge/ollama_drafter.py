@@ -11,6 +11,7 @@ from ollama import AsyncClient, ChatResponse, ResponseError
 from services.toolforge.draft import is_enough
 from services.toolforge.drafter import Sampling
 from services.toolforge.prompt import Message
+from shared import tracing
 from shared.errors import BatosError, FailedPrecondition, Internal, Unavailable
 
 Parts: TypeAlias = AsyncGenerator[ChatResponse, None]
@@ -27,7 +28,7 @@ class OllamaDrafter:
 
     def __init__(self, host: str, token_limit: int, seconds: float) -> None:
         self._host = host
-        self._client = AsyncClient(host, timeout=seconds)
+        self._client = AsyncClient(host, timeout=seconds, event_hooks=tracing.HTTPX_HOOKS)
         self._token_limit = token_limit
         self._seconds = seconds
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from services.toolforge import metrics
 from services.toolforge.asking import Asking
 from services.toolforge.draft import take_code
 from services.toolforge.drafter import Sampling
@@ -24,6 +25,7 @@ from services.toolforge.personas import Persona
 from services.toolforge.prompt import Message
 from services.toolforge.proposal import agreed, put_to_tests
 from services.toolforge.spec import Spec
+from shared import tracing
 from shared.errors import BatosError
 
 
@@ -71,9 +73,11 @@ class Sampler:
         Where some samples could not be had the others count. Raises BatosError where none could.
         """
         started = time.monotonic()
-        answers = await self._answers(forge, number, kind, messages_for)
+        with tracing.span("draft", attempt=number):
+            answers = await self._answers(forge, number, kind, messages_for)
         drafted = time.monotonic()
-        tried = await asyncio.gather(*(self._try(forge, answer) for answer in answers))
+        with tracing.span("try", attempt=number):
+            tried = await asyncio.gather(*(self._try(forge, answer) for answer in answers))
         best = max(range(len(tried)), key=lambda index: (tried[index].merit, -index))
         chosen = tried[best].sample
         attempt = Attempt(
@@ -87,6 +91,7 @@ class Sampler:
             trial_seconds=time.monotonic() - drafted,
             other_samples=tuple(t.sample for t in (*tried[:best], *tried[best + 1 :])),
         )
+        _measure(attempt)
         return attempt, tried[best]
 
     async def _answers(
@@ -127,6 +132,12 @@ class Sampler:
             self.examination.limits,
         )
         return Tried(source, examined, proposed)
+
+
+def _measure(attempt: Attempt) -> None:
+    metrics.attempts.labels(attempt.verdict.name.lower()).inc()
+    metrics.draft_seconds.observe(attempt.model_seconds)
+    metrics.trial_seconds.observe(attempt.trial_seconds)
 
 
 def _source(answer: str, spec: Spec) -> str:

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from services.toolforge import metrics
 from services.toolforge.bell import Bell
 from services.toolforge.evidence import Evidence
 from services.toolforge.forge import Attempt, Event, Forge, ProposedTest, State
@@ -142,6 +143,7 @@ class SqliteForges:
 
         succeeded = await self._while_live(forge_id, write, False)
         self._bell.ring(TOOLS_BELL)
+        metrics.forges.labels("succeeded").inc(succeeded)
         return succeeded
 
     async def fail(self, forge_id: str, failure: str, reason: str) -> bool:
@@ -151,7 +153,9 @@ class SqliteForges:
             end_forge(connection, forge_id, State.FAILED, failure=failure, reason=reason)
             return True
 
-        return await self._while_live(forge_id, write, False)
+        failed = await self._while_live(forge_id, write, False)
+        metrics.forges.labels("failed").inc(failed)
+        return failed
 
     async def cancel(self, forge_id: str, also: Companion) -> bool:
         """Ends a forge as CANCELLED and runs `also`. False where it has ended before."""
@@ -165,6 +169,7 @@ class SqliteForges:
 
         ended = await self._database.write(write)
         self._bell.ring(forge_id)
+        metrics.forges.labels("cancelled").inc(ended)
         return ended
 
     async def _while_live(

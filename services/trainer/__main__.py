@@ -22,7 +22,7 @@ from services.trainer.servicer import TrainerServicer
 from services.trainer.settings import TrainerSettings
 from services.trainer.sqlite_outside import AllSources, SqliteOutside
 from services.trainer.sqlite_runs import MIGRATION, SqliteRuns
-from shared import logs
+from shared import telemetry
 from shared.channel import open_channel
 from shared.directory_lock import DirectoryLock
 from shared.health import Health
@@ -121,5 +121,5 @@ async def main(settings: TrainerSettings) -> None:
 
 if __name__ == "__main__":
     settings = load(TrainerSettings, "services.trainer")
-    logs.configure("trainer", settings.log_level, settings.log_format)
+    telemetry.start("trainer", settings)
     run("services.trainer", main(settings))

@@ -15,6 +15,7 @@ from ollama import AsyncClient, ResponseError
 
 from services.trainer.model_backend import Answer
 from services.trainer.training_job import Message
+from shared import tracing
 from shared.errors import AlreadyExists, BatosError, FailedPrecondition, Internal, Unavailable
 
 
@@ -27,8 +28,8 @@ class OllamaModels:
 
     def __init__(self, host: str, quantize: str, seconds: float, create_seconds: float) -> None:
         self._host = host
-        self._client = AsyncClient(host, timeout=seconds)
-        self._maker = AsyncClient(host, timeout=create_seconds)
+        self._client = AsyncClient(host, timeout=seconds, event_hooks=tracing.HTTPX_HOOKS)
+        self._maker = AsyncClient(host, timeout=create_seconds, event_hooks=tracing.HTTPX_HOOKS)
         self._quantize = quantize
         self._seconds = seconds
         self._create_seconds = create_seconds

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
+from services.trainer import metrics
 from services.trainer.arbiter import PairedScores
 from services.trainer.hyperparameters import Hyperparameters
 from services.trainer.progress import Progress
@@ -80,6 +81,7 @@ class SqliteRuns:
             _append(connection, run, message)
 
         await self._write(write)
+        metrics.saved(run)
         return run
 
     async def ask_to_cancel(self, run_id: str, also: Also) -> None:

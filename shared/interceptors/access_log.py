@@ -1,47 +1,32 @@
-"""One log line per call: method, code, milliseconds."""
+"""One log line per call: method, code, milliseconds; and the same in figures."""
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
-import grpc
 import structlog
 
-from shared.interceptors.around import Context, Layer
-
-# Asked every second by whoever watches over us; not worth a line each.
-_QUIET = ("/grpc.health.v1.", "/grpc.reflection.")
+from shared import call_metrics
+from shared.interceptors.around import Context, Layer, is_quiet, status_code
 
 _log = structlog.get_logger()
 
 
 class AccessLog(Layer):
-    """Logs each call once it has ended."""
+    """Logs and counts each call once it has ended."""
 
     def around(self, method: str, context: Context) -> AbstractAsyncContextManager[None]:
         """Times the call."""
-        return _logged(method, context)
+        return nullcontext() if is_quiet(method) else _logged(method, context)
 
 
 @asynccontextmanager
 async def _logged(method: str, context: Context) -> AsyncIterator[None]:
     start = time.perf_counter()
+    call_metrics.begun(method)
     try:
         yield
     finally:
-        if not method.startswith(_QUIET):
-            _log.info(
-                "call",
-                method=method,
-                code=_code(context),
-                ms=round((time.perf_counter() - start) * 1000, 1),
-            )
-
-
-def _code(context: Context) -> str:
-    if context.cancelled():
-        return grpc.StatusCode.CANCELLED.name
-    code = context.code()
-    if isinstance(code, grpc.StatusCode):
-        return code.name
-    return next((c.name for c in grpc.StatusCode if c.value[0] == code), "OK")
+        seconds, code = time.perf_counter() - start, status_code(context).name
+        call_metrics.ended(method, code, seconds)
+        _log.info("call", method=method, code=code, ms=round(seconds * 1000, 1))

@@ -14,6 +14,25 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
+# Asked every second by whoever watches over us; not worth a line each.
+_QUIET = ("/grpc.health.v1.", "/grpc.reflection.")
+
+
+def is_quiet(method: str) -> bool:
+    """Whether calls of a method are so many and say so little that nobody wants to hear of them."""
+    return method.startswith(_QUIET)
+
+
+def status_code(context: Context) -> grpc.StatusCode:
+    """The code with which a call ended."""
+    if context.cancelled():
+        return grpc.StatusCode.CANCELLED
+    code = context.code()
+    if isinstance(code, grpc.StatusCode):
+        return code
+    return next((c for c in grpc.StatusCode if c.value[0] == code), grpc.StatusCode.OK)
+
+
 class Layer(ABC):
     """Something that is entered before a handler and left after its last response."""
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import grpc
 from batos.memory.v1 import memory_pb2, memory_pb2_grpc
 
-from shared import errors
+from shared import errors, tracing
 from shared.channel import open_channel
-from shared.interceptors import caller_identity, request_id, trace
+from shared.interceptors import caller_identity, request_id
 from shared.interceptors.deadline import detached, seconds_left
 from shared.server import Server
 from shared.settings import GrpcSettings
@@ -46,7 +46,7 @@ class EchoServicer(memory_pb2_grpc.MemoryServiceServicer):
         if what == "caller":
             return caller_identity.current.get()
         if what == "trace":
-            return trace.current.get()
+            return tracing.current.get()
         if what == "left":
             return str(seconds_left())
         if what == "left, detached":

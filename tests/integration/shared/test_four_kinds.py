@@ -10,9 +10,9 @@ from batos.memory.v1.memory_pb2 import GetStatsRequest as Request
 from batos.memory.v1.memory_pb2 import GetStatsResponse as Response
 from structlog.testing import capture_logs
 
-from shared import errors
+from shared import errors, tracing
 from shared.channel import open_channel
-from shared.interceptors import caller_identity, request_id, trace
+from shared.interceptors import caller_identity, request_id
 from shared.interceptors.deadline import seconds_left
 from shared.rpc_status import from_rpc_error
 from shared.server import Server
@@ -33,7 +33,7 @@ async def told(request: Request) -> Response:
         raise RuntimeError("secret detail")
     if request.namespace == "slow":
         await asyncio.sleep(20)
-    known = (request_id.current.get(), trace.current.get(), caller_identity.current.get())
+    known = (request_id.current.get(), tracing.current.get(), caller_identity.current.get())
     return Response(embedder="|".join((*known, str(seconds_left() or ""))))
 
 

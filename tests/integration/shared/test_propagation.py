@@ -7,8 +7,8 @@ import pytest
 from batos.memory.v1 import memory_pb2 as pb
 from batos.memory.v1.memory_pb2_grpc import MemoryServiceStub
 
-from shared import errors
-from shared.interceptors import request_id, trace
+from shared import errors, tracing
+from shared.interceptors import request_id
 from shared.rpc_status import from_rpc_error
 from tests.integration.shared.echo import echo_server
 
@@ -33,7 +33,7 @@ async def test_the_request_id_reaches_the_second_service(chain):
 
 
 async def test_one_trace_spans_all_services_and_each_call_has_its_own_span(chain):
-    trace.current.set(TRACE)
+    tracing.current.set(TRACE)
     spans = {await known(chain, "trace"), await known(chain, "peer's trace"), TRACE}
     assert len(spans) == 3
     assert {span.split("-")[1] for span in spans} == {TRACE.split("-")[1]}
@@ -50,7 +50,7 @@ async def test_a_call_without_a_trace_begins_one_that_is_well_formed(chain):
     ["", "x" * 5000, TRACE.upper(), "00-" + "0" * 32 + "-00f067aa0ba902b7-01", "01-a-b-c"],
 )
 async def test_a_hostile_trace_is_replaced(chain, hostile):
-    begun = await known(chain, "trace", metadata=((trace.HEADER, hostile),))
+    begun = await known(chain, "trace", metadata=((tracing.HEADER, hostile),))
     assert begun.split("-")[1] not in hostile
 
 
