@@ -6,7 +6,9 @@ STAMP := $(VENV)/.setup
 SEED ?= 1
 
 COMPOSE = docker compose -f docker-compose.yml \
-  $(if $(EMBEDDED),-f deploy/compose.embedded.yml) $(if $(GPU),-f deploy/compose.gpu.yml)
+  $(if $(EMBEDDED),-f deploy/compose.embedded.yml) $(if $(GPU),-f deploy/compose.gpu.yml) \
+  $(if $(OBSERVE),--profile observability)
+$(if $(OBSERVE),$(eval export OTEL_EXPORTER_OTLP_ENDPOINT ?= http://otel-collector:4317))
 
 .PHONY: help setup data-profile demo test test-fast e2e check protos up down logs clean
 
@@ -35,11 +37,11 @@ $(STAMP): pyproject.toml constraints.txt deploy/install_gvisor.py
 demo: $(STAMP) ## Run the whole loop on real input; SEED=n draws other facts and specs
 	@$(BIN)/python -m demo --seed $(SEED) $(DEMO_FLAGS)
 
-up: ## Build and start all services in containers; EMBEDDED=1 without Ollama, GPU=1 with a GPU
+up: ## Build and start all services in containers; EMBEDDED=1 without Ollama, GPU=1 with a GPU, OBSERVE=1 with Grafana
 	@$(COMPOSE) up --build --detach --wait
 
 down: ## Stop the containers; their volumes stay
-	@$(COMPOSE) --profile demo down
+	@$(COMPOSE) --profile demo --profile observability down
 
 logs: ## Follow the containers' logs
 	@$(COMPOSE) logs --follow --tail 100
