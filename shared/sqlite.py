@@ -14,6 +14,15 @@ from shared.uninterrupted import uninterrupted
 T = TypeVar("T")
 
 
+class Additive(str):
+    """A migration that the programs before it can live with: they need not know what it adds.
+
+    New tables and indexes are; a column is not, as rows are written in all their columns.
+    """
+
+    __slots__ = ()
+
+
 class Database:
     """One SQLite file.
 
@@ -34,7 +43,9 @@ class Database:
     async def open(self) -> None:
         """Opens the file and applies the migrations that it lacks.
 
-        Raises FailedPrecondition for a file of a newer schema, DataLoss for a damaged one.
+        A file of a newer schema is taken as it is where all that is newer is Additive, so that an
+        upgrade can be rolled back, and is FailedPrecondition (SCHEMA_TOO_NEW) elsewhere. Raises
+        DataLoss for a damaged one.
         """
         loop = asyncio.get_running_loop()
         self._write_connection = await loop.run_in_executor(self._writer, self._open_for_writing)
@@ -128,15 +139,19 @@ class Database:
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > len(self._migrations):
+        (oldest,) = connection.execute("PRAGMA application_id").fetchone()
+        if version > len(self._migrations) and not 0 < oldest <= len(self._migrations):
             raise FailedPrecondition(
                 f"{self._path} has schema {version}, this program knows {len(self._migrations)}; "
                 "start the newer program",
                 reason="SCHEMA_TOO_NEW",
             )
         for number, script in enumerate(self._migrations[version:], start=version + 1):
+            # SQLite leaves the application's id to us: the oldest schema that can still work.
+            oldest = oldest if oldest and isinstance(script, Additive) else number
             connection.executescript(
-                f"BEGIN IMMEDIATE;\n{script}\n;PRAGMA user_version = {number};\nCOMMIT;"
+                f"BEGIN IMMEDIATE;\n{script}\n;PRAGMA user_version = {number};\n"
+                f"PRAGMA application_id = {oldest};\nCOMMIT;"
             )
 
     def _transact(self, function: Callable[[sqlite3.Connection], T]) -> T:

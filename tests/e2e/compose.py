@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,9 @@ def docker(*arguments: str, seconds: float = 120) -> str:
 class Compose:
     """The stack under test."""
 
-    def __init__(self) -> None:
+    def __init__(self, project: str = PROJECT, more_files: Sequence[str] = ()) -> None:
+        self.project = project
+        self._files = (*FILES, *more_files)
         self.ports = dict(zip(PUBLISHED, free_ports(len(PUBLISHED)), strict=True))
         variables = {f"BATOS_{name.upper()}_PORT": str(port) for name, port in self.ports.items()}
         self.healthy_seconds = float("inf")
@@ -42,8 +44,8 @@ class Compose:
 
     def command(self, *arguments: str) -> list[str]:
         """The whole command line."""
-        files = [part for file in FILES for part in ("--file", file)]
-        return ["docker", "compose", "--project-name", PROJECT, *files, *arguments]
+        files = [part for file in self._files for part in ("--file", file)]
+        return ["docker", "compose", "--project-name", self.project, *files, *arguments]
 
     def run(self, *arguments: str, seconds: float = 120) -> str:
         """What a compose command prints; fails with its stderr."""

@@ -11,7 +11,7 @@ import pytest
 from batos.memory.v1 import memory_pb2
 
 from shared import errors, ledger
-from shared.sqlite import Database
+from shared.sqlite import Additive, Database
 
 TABLE = "CREATE TABLE item (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;"
 
@@ -57,6 +57,40 @@ async def test_a_newer_schema_is_refused(tmp_path):
         await older.open()
     assert caught.value.reason == "SCHEMA_TOO_NEW"
     await older.close()
+
+
+MORE = Additive("CREATE TABLE more (id INTEGER) STRICT;")
+OTHER = "ALTER TABLE item ADD COLUMN more TEXT;"
+
+
+@pytest.mark.parametrize(
+    ("newer", "older", "taken"),
+    [
+        ([TABLE, MORE], [TABLE], True),
+        ([TABLE, MORE, MORE.replace("more", "most")], [TABLE], False),  # a plain str again
+        ([TABLE, OTHER, MORE], [TABLE], False),
+        ([TABLE, OTHER, MORE], [TABLE, OTHER], True),
+        ([TABLE, MORE, OTHER], [TABLE, MORE], False),
+    ],
+)
+async def test_an_upgrade_that_only_adds_can_be_rolled_back(tmp_path, newer, older, taken):
+    path = tmp_path / "state.db"
+    for migrations in (older, newer):
+        database = Database(path, migrations)
+        await database.open()
+        await database.close()
+    back = Database(path, older)
+    if not taken:
+        with pytest.raises(errors.FailedPrecondition, match="start the newer program"):
+            await back.open()
+    else:
+        await back.open()
+        await back.write(lambda c: c.execute("INSERT INTO item (text) VALUES ('kept')"))
+    await back.close()
+    again = Database(path, newer)
+    await again.open()
+    assert await count(again) == int(taken)
+    await again.close()
 
 
 async def test_a_damaged_file_is_data_loss_and_stays_as_it_is(tmp_path):
@@ -129,7 +163,7 @@ async def test_a_cancelled_write_is_waited_for(database):
 WRITER = """
 import asyncio, sys
 from pathlib import Path
-from shared.sqlite import Database
+from shared.sqlite import Additive, Database
 
 async def main():
     database = Database(Path(sys.argv[1]), [sys.argv[2]])
