@@ -1,0 +1,1 @@
+"""BAT OS on Kubernetes: kustomize's manifests, and what no manifest can hold."""
