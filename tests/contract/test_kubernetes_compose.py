@@ -22,6 +22,7 @@ from tests.contract.kubernetes_manifests import (
     variables_of,
 )
 
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_whatever_stays_up_in_compose_has_its_workload(overlay):
     # Certificates come as Secrets, so nothing in the cluster holds the authority's key.
