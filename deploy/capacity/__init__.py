@@ -1,0 +1,1 @@
+"""How many people a machine can serve, and what it takes for more."""
