@@ -102,8 +102,9 @@ class Conversations:
         return Placed(persona, dialogue, utterance, claimed)
 
     async def _taken_over(self, request_id: str, persona: Persona, dialogue: Dialogue) -> str:
-        # Named by its request, so that one that is sent again after our restart finds it.
-        soma_id = f"gateway-{uuid.UUID(request_id).hex}"
+        # Named by its request and words, so that one that is sent again after our restart finds it.
+        words = dialogue.history(persona.name).hex()
+        soma_id = f"gateway-{uuid.uuid5(uuid.UUID(request_id), words).hex}"
         return await self._supervisor.take_over(soma_id, persona.name, dialogue.earlier)
 
     def _learn(self, placed: Placed, finished: Finished) -> None:
