@@ -19,8 +19,8 @@ class LocalStack:
     """Services as processes on loopback ports, with state under `data_dir`.
 
     `services` are names of ALL_SERVICES, which all start by default, and of EDGE_SERVICES;
-    `settings` are further variables for all of them; `identities` is a root of `deploy.identity` that
-    holds one of each name, for mTLS between them.
+    `settings` are further variables for all of them; `identities` is a root of `deploy.identity`
+    that holds one of each name, for mTLS between them.
     Used as an async context manager: entering returns once everything serves, except the services
     in `may_be_down`, of which `not_serving` then tells; leaving stops everything.
     """
