@@ -26,3 +26,10 @@ def turns_of(stack: LocalStack, soma: str) -> list[pb.Turn]:
     with grpc.insecure_channel(stack.addresses["supervisor"]) as channel:
         stub = supervisor_pb2_grpc.SupervisorServiceStub(channel)
         return list(stub.GetSoma(pb.GetSomaRequest(name=soma), timeout=10).soma.turns)
+
+
+def somas_of(stack: LocalStack) -> list[str]:
+    """All Somas, newest first, for clients that drop what they do not know, such as Ollama's."""
+    with grpc.insecure_channel(stack.addresses["supervisor"]) as channel:
+        stub = supervisor_pb2_grpc.SupervisorServiceStub(channel)
+        return [s.name for s in stub.ListSomas(pb.ListSomasRequest(), timeout=10).somas]
