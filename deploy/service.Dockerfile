@@ -60,6 +60,8 @@ RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp
  && rm -rf /var/lib/apt/lists/*
 USER batos
 
+FROM service AS gateway
+
 FROM service AS supervisor
 COPY deploy/codex.toml deploy/codex.toml
 
@@ -100,7 +102,7 @@ COPY services/model_server/starter_model/__init__.py services/model_server/start
 COPY services/model_server/starter_model/corpus services/model_server/starter_model/corpus
 RUN install -d -o batos -g batos -m 0700 /identities /identities/authority /identities/memory \
       /identities/sandbox-executor /identities/toolforge /identities/trainer \
-      /identities/supervisor /identities/operator \
+      /identities/supervisor /identities/gateway /identities/operator \
  && python -m compileall -q /app
 USER batos
 CMD ["python", "-m", "deploy.identity", "--help"]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 _OPERATOR = frozenset({"operator"})
 _TRAINER = frozenset({"trainer"})
+_GATEWAY = frozenset({"gateway"})
 
 _SUPERVISOR = frozenset({"supervisor"})
 
@@ -59,7 +60,7 @@ _METHODS: Mapping[str, frozenset[str]] = {
     "/batos.trainer.v1.TrainerService/ListTrainingRuns": _OPERATOR,
     "/batos.trainer.v1.TrainerService/WatchTrainingRun": _OPERATOR,
     "/batos.trainer.v1.TrainerService/CancelTrainingRun": _OPERATOR,
-    "/batos.supervisor.v1.SupervisorService/Converse": _OPERATOR,
+    "/batos.supervisor.v1.SupervisorService/Converse": _OPERATOR | _GATEWAY,
     "/batos.supervisor.v1.SupervisorService/RateSoma": _OPERATOR,
     "/batos.supervisor.v1.SupervisorService/CorrectSoma": _OPERATOR,
     "/batos.supervisor.v1.SupervisorService/CloseSoma": _OPERATOR,
@@ -67,9 +68,11 @@ _METHODS: Mapping[str, frozenset[str]] = {
     "/batos.supervisor.v1.SupervisorService/ListSomas": _OPERATOR | _TRAINER,
     "/batos.supervisor.v1.SupervisorService/SearchSomas": _OPERATOR,
     "/batos.supervisor.v1.SupervisorService/ExportSomas": _OPERATOR,
-    "/batos.supervisor.v1.SupervisorService/ImportSoma": _OPERATOR,
-    "/batos.supervisor.v1.SupervisorService/ListPersonas": _OPERATOR,
-    "/batos.supervisor.v1.SupervisorService/GetPersona": _OPERATOR | _TRAINER | {"toolforge"},
+    "/batos.supervisor.v1.SupervisorService/ImportSoma": _OPERATOR | _GATEWAY,
+    "/batos.supervisor.v1.SupervisorService/ListPersonas": _OPERATOR | _GATEWAY,
+    "/batos.supervisor.v1.SupervisorService/GetPersona": _OPERATOR
+    | _TRAINER
+    | {"toolforge", "gateway"},
     # The lease and the swap are the Trainer's alone: a pointer moves by figures, not by hand.
     "/batos.supervisor.v1.SupervisorService/AcquireGpuLease": _TRAINER,
     "/batos.supervisor.v1.SupervisorService/RenewGpuLease": _TRAINER,

@@ -102,7 +102,7 @@ class ServiceProcess:
     async def _ask_http(self) -> bool | None:
         async with httpx.AsyncClient(timeout=2) as client:
             try:
-                response = await client.get(f"http://{self.address}/api/version")
+                response = await client.get(f"http://{self.address}{self.kind.health_path}")
             except httpx.HTTPError:
                 return None
         return response.status_code == httpx.codes.OK

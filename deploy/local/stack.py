@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 
 from deploy.local.service_process import ServiceProcess
-from deploy.local.topology import ALL_SERVICES, environments, free_ports
+from deploy.local.topology import ALL_SERVICES, EDGE_SERVICES, environments, free_ports
 
 _READY_SECONDS = 90.0
 
@@ -18,8 +18,9 @@ class ServiceDied(Exception):
 class LocalStack:
     """Services as processes on loopback ports, with state under `data_dir`.
 
-    `services` are names of ALL_SERVICES; `settings` are further variables for all of them;
-    `identities` is a root of `deploy.identity` that holds one of each name, for mTLS between them.
+    `services` are names of ALL_SERVICES, which all start by default, and of EDGE_SERVICES;
+    `settings` are further variables for all of them; `identities` is a root of `deploy.identity`
+    that holds one of each name, for mTLS between them.
     Used as an async context manager: entering returns once everything serves, except the services
     in `may_be_down`, of which `not_serving` then tells; leaving stops everything.
     """
@@ -33,7 +34,8 @@ class LocalStack:
         may_be_down: Sequence[str] = (),
         identities: Path | None = None,
     ) -> None:
-        kinds = [ALL_SERVICES[name] for name in services]
+        known = {**ALL_SERVICES, **EDGE_SERVICES}
+        kinds = [known[name] for name in services]
         ports = free_ports(len(kinds))
         self.data_dir = data_dir
         self.addresses = {

@@ -10,13 +10,19 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class ServiceKind:
-    """One service: its module, the prefix of its settings and the variable naming its address."""
+    """One service: its module, the prefix of its settings and the variable naming its address.
+
+    `health_path` is what one that speaks HTTP answers with 200 while it serves; `identified` says
+    whether it has a certificate.
+    """
 
     name: str
     module: str
     prefix: str
     address_variable: str
     http: bool = False
+    health_path: str = "/api/version"
+    identified: bool = True
 
 
 ALL_SERVICES: Mapping[str, ServiceKind] = {
@@ -28,6 +34,7 @@ ALL_SERVICES: Mapping[str, ServiceKind] = {
             "BATOS_MODEL_SERVER_",
             "OLLAMA_HOST",
             http=True,
+            identified=False,
         ),
         ServiceKind("memory", "services.memory", "BATOS_MEMORY_", "BATOS_MEMORY_ADDRESS"),
         ServiceKind(
@@ -44,6 +51,18 @@ ALL_SERVICES: Mapping[str, ServiceKind] = {
         ),
         ServiceKind("trainer", "services.trainer", "BATOS_TRAINER_", "BATOS_TRAINER_ADDRESS"),
     )
+}
+
+# What people's own programs speak to: started where it is asked for by name.
+EDGE_SERVICES: Mapping[str, ServiceKind] = {
+    "gateway": ServiceKind(
+        "gateway",
+        "services.gateway",
+        "BATOS_GATEWAY_",
+        "BATOS_GATEWAY_URL",
+        http=True,
+        health_path="/healthz",
+    ),
 }
 
 
@@ -67,7 +86,7 @@ def environments(
 ) -> dict[str, dict[str, str]]:
     """The variables of each service, by name; all of them know all addresses.
 
-    With a root of `deploy.identity` each service that speaks gRPC gets its own identity in it.
+    With a root of `deploy.identity` each service that has an identity gets its own in it.
     """
     known = {
         kind.address_variable: f"http://{addresses[name]}" if kind.http else addresses[name]
@@ -81,6 +100,10 @@ def environments(
             f"{kind.prefix}DATA_DIR": str(data_dir / kind.name),
             f"{kind.prefix}LOG_FORMAT": "json",
         }
-        | ({"BATOS_TLS_DIR": str(identities / kind.name)} if identities and not kind.http else {})
+        | (_identity(identities, kind) if identities and kind.identified else {})
         for kind in kinds
     }
+
+
+def _identity(identities: Path, kind: ServiceKind) -> dict[str, str]:
+    return {"BATOS_TLS_DIR": str(identities / kind.name)}

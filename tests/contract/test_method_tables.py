@@ -4,7 +4,7 @@ from shared import allowed_callers, deadlines
 from tests.contract.rpc_methods import ALL_METHODS, IMAGE_PART_METHODS, PACKAGES, path_of
 
 PATHS = {path_of(method) for method in ALL_METHODS}
-NAMES = {*PACKAGES, "operator"}
+NAMES = {*PACKAGES, "gateway", "operator"}
 
 
 def test_every_method_has_callers_and_the_table_names_nothing_else():

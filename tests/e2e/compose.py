@@ -13,8 +13,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "batos-e2e"
 FILES = ("docker-compose.yml", "deploy/compose.embedded.yml")
 SERVICES = ("memory", "sandbox-executor", "toolforge", "trainer", "supervisor")
-IMAGES = (*SERVICES, "model-server", "operator")
-PUBLISHED = ("memory", "toolforge", "trainer", "supervisor")
+EDGE = ("gateway",)
+IMAGES = (*SERVICES, *EDGE, "model-server", "operator")
+PUBLISHED = ("memory", "toolforge", "trainer", "supervisor", *EDGE)
 
 
 def docker(*arguments: str, seconds: float = 120) -> str:

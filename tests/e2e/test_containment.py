@@ -7,10 +7,10 @@ import pytest
 
 from deploy.seccomp.__main__ import ADDITIONS
 from deploy.seccomp.effective import default_filter, filter_of, rules_of
-from tests.e2e.compose import IMAGES, PUBLISHED, SERVICES, Compose, docker
+from tests.e2e.compose import EDGE, IMAGES, PUBLISHED, SERVICES, Compose, docker
 from tests.e2e.test_stack import BASE
 
-ALL = (*SERVICES, "ollama", "identity")
+ALL = (*SERVICES, *EDGE, "ollama", "identity")
 
 STATUS = """
 import json
@@ -109,7 +109,7 @@ def test_no_image_holds_a_key(compose: Compose, image):
 def test_only_its_keeper_sees_the_authority_s_key(compose: Compose):
     look = "import glob; print(*sorted(glob.glob('/run/batos/identity/*')))"
     expected = "/run/batos/identity/authority.pem /run/batos/identity/identity.pem"
-    for service in SERVICES:
+    for service in (*SERVICES, *EDGE):
         assert compose.python(service, look).strip() == expected
         mounted = [m["Destination"] for m in compose.containers(service)[0]["Mounts"]]
         assert not [path for path in mounted if "authority" in path]

@@ -6,12 +6,13 @@ import uuid
 from datetime import datetime
 
 import grpc
+import openai
 import pytest
 from batos.supervisor.v1 import supervisor_pb2
 from batos.supervisor.v1.supervisor_pb2_grpc import SupervisorServiceStub
 
 from shared.channel import open_channel
-from tests.e2e.compose import IMAGES, SERVICES, Compose, docker
+from tests.e2e.compose import EDGE, IMAGES, SERVICES, Compose, docker
 
 BASE = "python:3.11-slim-bookworm"
 MEBIBYTE = 1 << 20
@@ -60,11 +61,18 @@ async def test_the_owner_reaches_the_supervisor_from_the_host_with_his_identity(
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
+def test_programs_that_know_openai_s_api_reach_a_persona_from_the_host(compose: Compose):
+    url = f"http://127.0.0.1:{compose.ports['gateway']}/v1"
+    with openai.OpenAI(base_url=url, api_key="none") as gpt:
+        said = [{"role": "user", "content": "Good morning."}]
+        assert gpt.chat.completions.create(model="ROBIN", messages=said).usage.completion_tokens
+
+
 @pytest.mark.parametrize("extra", [[], ["deploy/compose.gpu.yml"], ["deploy/compose.embedded.yml"]])
 def test_every_way_to_start_it_is_a_valid_one(extra):
     files = [part for file in ["docker-compose.yml", *extra] for part in ("--file", file)]
     config = json.loads(docker("compose", *files, "config", "--format", "json"))
-    assert set(config["services"]) == {*SERVICES, "identity", "ollama"}
+    assert set(config["services"]) == {*SERVICES, *EDGE, "identity", "ollama"}
     image = config["services"]["ollama"]["image"]
     assert image == ("batos/model-server" if "embedded" in str(extra) else "ollama/ollama:0.32.14")
     for name in ("ollama", "trainer"):

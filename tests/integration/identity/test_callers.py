@@ -16,7 +16,7 @@ from tests.integration.identity.certificates import Certificates
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-CALLERS = (*PACKAGES, "operator", "stranger")
+CALLERS = (*PACKAGES, "gateway", "operator", "stranger")
 HEALTH = "/grpc.health.v1.Health/Check"
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from deploy.local.topology import ALL_SERVICES, environments, free_ports
+from deploy.local.topology import ALL_SERVICES, EDGE_SERVICES, environments, free_ports
 
 
 def test_ports_differ():
@@ -16,3 +16,13 @@ def test_every_service_knows_every_address_and_keeps_its_own_state():
     for environment in variables.values():
         assert environment["OLLAMA_HOST"] == f"http://{addresses['model-server']}"
         assert environment["BATOS_SANDBOX_ADDRESS"] == addresses["sandbox-executor"]
+
+
+def test_the_gateway_is_apart_and_has_an_identity_of_its_own():
+    gateway = EDGE_SERVICES["gateway"]
+    assert "gateway" not in ALL_SERVICES
+    addresses = {"gateway": "127.0.0.1:1", "model-server": "127.0.0.1:2"}
+    kinds = [gateway, ALL_SERVICES["model-server"]]
+    variables = environments(kinds, addresses, Path("/data"), Path("/identities"))
+    assert variables["gateway"]["BATOS_TLS_DIR"] == "/identities/gateway"
+    assert "BATOS_TLS_DIR" not in variables["model-server"]
