@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import structlog
 import uvicorn
+from starlette.applications import Starlette
 
 from services.gateway.app import build_app
 from services.gateway.callers import is_local
@@ -18,9 +19,10 @@ from services.gateway.conversation import Conversations
 from services.gateway.doors import Backs
 from services.gateway.known_somas import KnownSomas
 from services.gateway.ollama_embeddings import OllamaEmbeddings
+from services.gateway.records import opened
 from services.gateway.settings import GatewaySettings
 from services.gateway.supervisor_peer import SupervisorPeer
-from shared import logs, process
+from shared import process, telemetry
 from shared.channel import open_channel
 from shared.errors import FailedPrecondition
 from shared.settings import load
@@ -41,7 +43,7 @@ class _Uvicorn(uvicorn.Server):
 def main() -> None:
     """Serves until SIGTERM or Ctrl-C."""
     settings = load(GatewaySettings, _PROGRAM)
-    logs.configure("gateway", settings.log_level, settings.log_format)
+    telemetry.start("gateway", settings)
     process.run(_PROGRAM, serve(settings))
 
 
@@ -49,11 +51,14 @@ async def serve(settings: GatewaySettings) -> None:
     """Binds, serves, and lets answers in flight finish once it is told to stop."""
     listener = _bind(settings)
     embeddings = OllamaEmbeddings(settings.ollama_host)
-    async with open_channel(settings.supervisor_address, settings.tls_dir) as channel:
+    async with (
+        opened(settings.data_dir) as records,
+        open_channel(settings.supervisor_address, settings.tls_dir) as channel,
+    ):
         supervisor = SupervisorPeer(channel)
         conversations = Conversations(supervisor, KnownSomas(settings.conversations))
         backs = Backs(supervisor, conversations, embeddings, int(time.time()))
-        server = _uvicorn(backs, settings)
+        server = _uvicorn(build_app(backs, settings, records), settings)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, _stop, server)
         host, port = listener.getsockname()[:2]
@@ -63,9 +68,9 @@ async def serve(settings: GatewaySettings) -> None:
     log.info("stopped")
 
 
-def _uvicorn(backs: Backs, settings: GatewaySettings) -> uvicorn.Server:
+def _uvicorn(app: Starlette, settings: GatewaySettings) -> uvicorn.Server:
     config = uvicorn.Config(
-        build_app(backs, settings),
+        app,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -89,7 +94,7 @@ def _bind(settings: GatewaySettings) -> socket.socket:
         variable = "BATOS_GATEWAY_ALLOW_PLAINTEXT_BEYOND_LOOPBACK"
         raise FailedPrecondition(
             f"{settings.listen} can be reached by other machines: set {variable}=true, and "
-            "BATOS_GATEWAY_API_KEY",
+            "BATOS_GATEWAY_TOKENS=required",
             reason="PLAINTEXT_REFUSED",
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -10,7 +10,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from services.gateway.audit import AuditLog
 from services.gateway.callers import KnownCallers
+from services.gateway.doorkeeper import Doorkeeper
 from services.gateway.doors import Backs
 from services.gateway.live_response import framing_of
 from services.gateway.ollama_api import OllamaApi
@@ -18,25 +20,29 @@ from services.gateway.openai_api import OpenAIApi
 from services.gateway.refusals import CLIENT_GONE, headers_of, status_of
 from services.gateway.request_log import RequestLog
 from services.gateway.settings import GatewaySettings
+from services.gateway.tokens import Tokens
 from shared.errors import BatosError, Internal, InvalidArgument, NotFound
+from shared.http_metrics import Measured
+from shared.sqlite import Database
 
 log = structlog.get_logger()
 
 
-def build_app(backs: Backs, settings: GatewaySettings) -> Starlette:
-    """All routes over what answers them."""
+def build_app(backs: Backs, settings: GatewaySettings, records: Database) -> Starlette:
+    """All routes over what answers them; `records` is of `services.gateway.records`."""
 
     async def health(_: Request) -> Response:
         serving = await backs.supervisor.is_serving()
         told = {"serving": serving, "supervisor": "serving" if serving else "away"}
         return JSONResponse(told, status_code=200 if serving else 503)
 
+    routes = [
+        Route("/healthz", health, methods=["GET"]),
+        *OllamaApi(backs).routes(),
+        *OpenAIApi(backs).routes(),
+    ]
     app = Starlette(
-        routes=[
-            Route("/healthz", health, methods=["GET"]),
-            *OllamaApi(backs).routes(),
-            *OpenAIApi(backs).routes(),
-        ],
+        routes=routes,
         exception_handlers={
             BatosError: _refused,
             HTTPException: _no_route,
@@ -44,8 +50,15 @@ def build_app(backs: Backs, settings: GatewaySettings) -> Starlette:
             Exception: _failed,
         },
         middleware=[
+            Middleware(Measured, paths=[route.path for route in routes]),
             Middleware(RequestLog),
-            Middleware(KnownCallers, hosts=settings.hosts, api_key=settings.api_key),
+            Middleware(KnownCallers, hosts=settings.hosts),
+            Middleware(
+                Doorkeeper,
+                tokens=Tokens(records),
+                audit=AuditLog(records),
+                required=settings.tokens == "required",
+            ),
         ],
     )
     app.state.max_body_bytes = settings.max_body_bytes

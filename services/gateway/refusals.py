@@ -23,7 +23,7 @@ _STATUSES: Mapping[type[errors.BatosError], int] = {
     errors.Unavailable: 503,
     errors.DeadlineExceeded: 504,
 }
-_STATUSES_OF_REASONS = {"API_KEY_WRONG": 401, "METHOD_NOT_ALLOWED": 405, "EMBEDDINGS_MISSING": 501}
+_STATUSES_OF_REASONS = {"TOKEN_WRONG": 401, "METHOD_NOT_ALLOWED": 405, "EMBEDDINGS_MISSING": 501}
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 _SHORTEST_WAIT_SECONDS = 1
 _WAITS = (429, 503)

@@ -1,6 +1,7 @@
 """What can be set about the gateway."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -16,9 +17,11 @@ class GatewaySettings(ServiceSettings, Identified, SupervisorPeer, ModelBackend)
     )
 
     listen: str = Field("127.0.0.1:8080", description="host:port to serve HTTP on; 0 picks one")
-    data_dir: Path = Field(DATA_ROOT / "gateway", description="not used: the gateway keeps nothing")
-    api_key: str = Field(
-        "", description="the bearer token that callers must show; without one they need none"
+    data_dir: Path = Field(
+        DATA_ROOT / "gateway", description="directory of operator tokens and of who did what"
+    )
+    tokens: Literal["off", "required"] = Field(
+        "off", description="whether callers must show an operator token"
     )
     hosts: str = Field(
         "",

@@ -22,7 +22,6 @@ from services.model_server.generate import complete, whole_completion
 from services.model_server.library import Library
 from services.model_server.live_response import EVENTS, LINES, Framing, LiveResponse
 from services.model_server.local_callers import LocalCallers
-from services.model_server.metrics import Measured
 from services.model_server.model_name import ModelName
 from services.model_server.openai_api import OpenAIApi
 from services.model_server.registry import pull, push
@@ -38,6 +37,7 @@ from services.model_server.requests import (
     ShowRequest,
     read_body,
 )
+from shared.http_metrics import Measured
 from shared.llama_gguf.errors import BadModelError
 
 log = structlog.get_logger()

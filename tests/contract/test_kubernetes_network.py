@@ -43,6 +43,7 @@ def allowed(objects):
         for caller in allowed_callers.callers_of(method)
         for callee in callees(method)
     }
+    calls -= {("gateway", callee) for callee in SERVICES}  # runs beside the cluster
     calls |= {(name, "ollama") for name in SERVICES if issubclass(settings_of(name), ModelBackend)}
     return {(caller, callee, ports[callee]) for caller, callee in calls}
 

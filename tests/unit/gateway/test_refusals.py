@@ -12,7 +12,7 @@ from shared import errors
         (errors.InvalidArgument("x"), 400, "invalid_request_error"),
         (errors.FailedPrecondition("x"), 400, "invalid_request_error"),
         (errors.PermissionDenied("x"), 403, "permission_error"),
-        (errors.PermissionDenied("x", reason="API_KEY_WRONG"), 401, "authentication_error"),
+        (errors.PermissionDenied("x", reason="TOKEN_WRONG"), 401, "authentication_error"),
         (errors.NotFound("x"), 404, "invalid_request_error"),
         (errors.Aborted("x"), 409, "invalid_request_error"),
         (errors.ResourceExhausted("x"), 429, "rate_limit_error"),
