@@ -8,7 +8,7 @@ SEED ?= 1
 COMPOSE = docker compose -f docker-compose.yml \
   $(if $(EMBEDDED),-f deploy/compose.embedded.yml) $(if $(GPU),-f deploy/compose.gpu.yml)
 
-.PHONY: help setup lock data-profile demo test test-fast e2e check protos up down logs clean
+.PHONY: help setup lock sbom data-profile demo test test-fast e2e check protos up down logs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ lock: ## Pin every package and its hashes anew, from pyproject.toml and constrai
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@$(BIN)/python -m deploy.locked install tools
 	@$(BIN)/python -m deploy.lock
+
+sbom: $(STAMP) ## List what each built image holds, as CycloneDX, in dist/sbom
+	@$(BIN)/python -m deploy.sbom dist/sbom
 
 demo: $(STAMP) ## Run the whole loop on real input; SEED=n draws other facts and specs
 	@$(BIN)/python -m demo --seed $(SEED) $(DEMO_FLAGS)
