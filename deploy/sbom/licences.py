@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from cyclonedx.factory.license import LicenseFactory
+from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model.license import License, LicenseExpression
 
 # Some packages put a licence's whole text where its name belongs.
