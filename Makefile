@@ -10,29 +10,36 @@ COMPOSE = docker compose -f docker-compose.yml \
   $(if $(OBSERVE),--profile observability)
 $(if $(OBSERVE),$(eval export OTEL_EXPORTER_OTLP_ENDPOINT ?= http://otel-collector:4317))
 
-.PHONY: help setup data-profile demo test test-fast e2e check protos up down logs clean
+.PHONY: help setup lock sbom data-profile demo test test-fast e2e check protos up down logs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 data-profile: $(STAMP) ## Install numpy and pandas for sandboxes of profile data
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade \
-	  --constraint constraints.txt --target .cache/sandbox-packages/data numpy pandas
+	@$(BIN)/python -m deploy.locked install guest-data --target .cache/sandbox-packages/data
 	@echo "data-profile: executors that start from now on have it"
 
 setup: $(STAMP) ## Make the virtual environment and fetch gVisor
 
-$(STAMP): pyproject.toml constraints.txt deploy/install_gvisor.py
+$(STAMP): pyproject.toml $(wildcard deploy/locks/*.txt) deploy/locked.py deploy/install_gvisor.py
 	@"$(PYTHON)" deploy/check_python.py
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@echo "setup: installing Python packages (a few minutes the first time)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-	  --group dev --editable '.[all]'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps \
-	  --constraint constraints.txt --target .cache/signatures unsloth
+	@$(BIN)/python -m deploy.locked install tools
+	@$(BIN)/python -m deploy.locked install dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps \
+	  --no-build-isolation --editable .
+	@$(BIN)/python -m deploy.locked install signatures --target .cache/signatures
 	@$(BIN)/python -m deploy.install_gvisor
 	@touch $@
+
+lock: ## Pin every package and its hashes anew, from pyproject.toml and constraints.txt
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@$(BIN)/python -m deploy.locked install tools
+	@$(BIN)/python -m deploy.lock
+
+sbom: $(STAMP) ## List what each built image holds, as CycloneDX, in dist/sbom
+	@$(BIN)/python -m deploy.sbom dist/sbom
 
 demo: $(STAMP) ## Run the whole loop on real input; SEED=n draws other facts and specs
 	@$(BIN)/python -m demo --seed $(SEED) $(DEMO_FLAGS)

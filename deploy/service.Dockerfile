@@ -6,24 +6,25 @@
 # EXTRA is the service's extra in pyproject.toml, PACKAGE its package below services/.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
-# A stage of its own: where the list stays the same, a changed pyproject.toml installs nothing anew.
-FROM ${PYTHON_IMAGE} AS requirements
+# A stage of its own: where its locks stay the same, an image installs nothing anew.
+FROM ${PYTHON_IMAGE} AS locks
 ARG EXTRA
-WORKDIR /build
-COPY pyproject.toml ./
-COPY deploy/requirements.py deploy/
-RUN python deploy/requirements.py "${EXTRA}" > requirements.txt
+COPY deploy/locked.py /build/
+COPY deploy/locks /build/locks
+RUN python /build/locked.py select "${EXTRA}" /selected
 
-# What pip leaves behind never reaches an image: only the virtual environment is copied on.
+# What pip leaves behind never reaches an image: only the virtual environment is copied on, without
+# the tests of packages. It keeps a record of the files it was made of.
 FROM ${PYTHON_IMAGE} AS packages
+ARG EXTRA
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 RUN python -m venv /opt/venv
-WORKDIR /build
-COPY constraints.txt ./
-COPY --from=requirements /build/requirements.txt ./
+COPY deploy/locked.py /build/
+COPY --from=locks /selected /build/locks
 RUN --mount=type=cache,target=/root/.cache/pip,sharing=locked \
-    /opt/venv/bin/pip install --quiet --constraint constraints.txt --requirement requirements.txt \
- && rm -rf /opt/venv/lib/python3*/site-packages/pip /opt/venv/lib/python3*/site-packages/setuptools
+    /opt/venv/bin/python /build/locked.py install "${EXTRA}" --record /opt/venv/installed.json \
+ && /opt/venv/bin/pip uninstall --quiet --yes pip setuptools \
+ && cd /opt/venv/lib/python3*/site-packages && rm -rf pandas/tests pyarrow/tests torch/test
 
 # The same user everywhere, so that a volume written by one image can be read by another.
 FROM ${PYTHON_IMAGE} AS base
@@ -57,7 +58,7 @@ FROM service AS model-server
 USER root
 # llama.cpp computes with OpenMP, and its wheel leaves that to the system.
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp1 \
- && rm -rf /var/lib/apt/lists/*
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt
 USER batos
 
 FROM service AS gateway
@@ -74,9 +75,11 @@ COPY services/model_server/starter_model/weights services/model_server/starter_m
 # What guests of profile data have, in the shape that the executor looks for.
 FROM ${PYTHON_IMAGE} AS guest-packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-COPY constraints.txt /build/
+COPY deploy/locked.py /build/
+COPY deploy/locks/guest-data.txt /build/locks/
 RUN --mount=type=cache,target=/root/.cache/pip,sharing=locked \
-    pip install --quiet --constraint /build/constraints.txt --target /packages/data numpy pandas
+    python /build/locked.py install guest-data --target /packages/data --record /guest-data.json \
+ && rm -rf /packages/data/pandas/tests
 
 # gVisor and the guest's files are put in place now: starting a container downloads nothing.
 FROM service AS sandbox-executor
@@ -84,6 +87,7 @@ USER root
 ENV BATOS_CACHE_DIR=/opt/batos
 COPY sandbox/boot.py sandbox/runner.py sandbox/relay.py sandbox/
 COPY --from=guest-packages /packages /opt/batos/sandbox-packages
+COPY --from=guest-packages /guest-data.json /opt/batos/
 COPY deploy/install_gvisor.py /build/deploy/install_gvisor.py
 RUN cd /build && python -m deploy.install_gvisor \
  && cd /app && python -m services.sandbox_executor.guest_image /opt/batos \

@@ -23,10 +23,9 @@ def cache(runsc: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache of its own, as `make data-profile` fills it."""
     cache = tmp_path_factory.mktemp("cache")
     (cache / "gvisor").symlink_to(runsc.parent)
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--constraint"]
     target = cache / "sandbox-packages" / "data"
-    command = [*install, "constraints.txt", "--target", str(target), "numpy", "pandas"]
-    subprocess.run(command, cwd=ROOT, check=True, timeout=240)
+    install = [sys.executable, "-m", "deploy.locked", "install", "guest-data"]
+    subprocess.run([*install, "--target", str(target)], cwd=ROOT, check=True, timeout=240)
     return cache
 
 

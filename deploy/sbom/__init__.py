@@ -1,0 +1,1 @@
+"""Bills of materials: what each image holds, in CycloneDX."""
