@@ -74,10 +74,16 @@ class Channels(Generic[Channel]):
         self._newest: dict[Service, _Open[Channel]] = {}
         self._all: list[Channel] = []
         self._lock = threading.Lock()
+        self._closed = False
 
     def to(self, service: Service) -> Channel:
-        """The channel for a call that begins now; FailedPrecondition where there is no identity."""
+        """The channel for a call that begins now.
+
+        FailedPrecondition where there is no identity, or the client was closed (CLIENT_CLOSED).
+        """
         with self._lock:
+            if self._closed:
+                raise FailedPrecondition("the client was closed", reason="CLIENT_CLOSED")
             held = self._newest.get(service)
             if held is None or self._is_renewed(held):
                 held = self._newest[service] = self._opened(service)
@@ -85,8 +91,9 @@ class Channels(Generic[Channel]):
             return held.channel
 
     def taken(self) -> list[Channel]:
-        """All channels, to be closed by the caller; this one forgets them."""
+        """All channels, for the caller to close; there will be no more."""
         with self._lock:
+            self._closed = True
             channels, self._all, self._newest = self._all, [], {}
             return channels
 

@@ -8,6 +8,7 @@ from batos.client import (
     AsyncBatos,
     Batos,
     BatosError,
+    Cancelled,
     DeadlineExceeded,
     FailedPrecondition,
     Settings,
@@ -92,6 +93,23 @@ def test_addresses_come_from_variables(monkeypatch, tmp_path):
     with Batos() as batos, pytest.raises(FailedPrecondition) as caught:
         batos.forget("any", namespace="personas/BRICK")
     assert caught.value.reason == "IDENTITY_UNREADABLE"
+
+
+async def test_closing_the_client_ends_what_waits_and_lets_nothing_begin(settings):
+    batos = Batos(settings)
+    waiting = asyncio.create_task(asyncio.to_thread(list, batos.events()))
+    await asyncio.sleep(0.5)
+    assert not waiting.done()
+    batos.close()
+    with pytest.raises(Cancelled):
+        await asyncio.wait_for(waiting, 5)
+    with pytest.raises(FailedPrecondition) as caught:
+        batos.ask("Good morning.", persona="BRICK")
+    assert caught.value.reason == "CLIENT_CLOSED"
+    async with AsyncBatos(settings) as batos:
+        pass
+    with pytest.raises(FailedPrecondition):
+        await batos.ask("Good morning.", persona="BRICK")
 
 
 async def test_a_call_waits_for_a_service_that_is_started_again(tmp_path):

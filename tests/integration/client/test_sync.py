@@ -4,7 +4,7 @@ import uuid
 
 import grpc
 import pytest
-from batos.client import Cancelled, InvalidArgument, NotFound, ToolFailed
+from batos.client import Cancelled, FailedPrecondition, InvalidArgument, NotFound, ToolFailed
 from batos.supervisor.v1 import supervisor_pb2
 from batos.toolforge.v1 import toolforge_pb2
 from batos.toolforge.v1.toolforge_pb2_grpc import ToolForgeServiceStub
@@ -151,6 +151,22 @@ def test_an_image_is_saved_and_listed(batos):
     image = batos.save_image("before the holidays").result()
     assert image.note == "before the holidays"
     assert image.name in [each.name for each in batos.images()]
+
+
+def test_an_image_is_loaded_and_what_came_after_it_is_gone(batos):
+    image = batos.save_image().result()
+    batos.remember("Said after the image.", namespace="personas/AFTER")
+    loaded = batos.load_image(image.name, discard_current=True).result()
+    assert loaded.image.name == image.name
+    assert batos.recall("Said after the image.", namespace="personas/AFTER") == []
+    with pytest.raises(NotFound):
+        batos.load_image("images/00000000").result()
+
+
+def test_a_persona_that_never_changed_cannot_be_rolled_back(batos):
+    with pytest.raises(FailedPrecondition) as caught:
+        batos.roll_back("BABS")
+    assert caught.value.reason
 
 
 def test_the_journal_is_read_from_where_one_was(batos):
