@@ -13,6 +13,7 @@ NAMES = (
     "toolforge",
     "trainer",
     "supervisor",
+    "gateway",
     "model-server",
     "operator",
 )
