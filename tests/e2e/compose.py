@@ -14,6 +14,7 @@ PROJECT = "batos-e2e"
 FILES = ("docker-compose.yml", "deploy/compose.embedded.yml")
 SERVICES = ("memory", "sandbox-executor", "toolforge", "trainer", "supervisor")
 IMAGES = (*SERVICES, "model-server", "operator")
+BASE = "python:3.11-slim-bookworm"
 PUBLISHED = ("memory", "toolforge", "trainer", "supervisor")
 
 
