@@ -15,6 +15,7 @@ FILES = ("docker-compose.yml", "deploy/compose.embedded.yml")
 SERVICES = ("memory", "sandbox-executor", "toolforge", "trainer", "supervisor")
 EDGE = ("gateway",)
 IMAGES = (*SERVICES, *EDGE, "model-server", "operator")
+BASE = "python:3.11-slim-bookworm"
 PUBLISHED = ("memory", "toolforge", "trainer", "supervisor", *EDGE)
 
 

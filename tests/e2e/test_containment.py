@@ -7,8 +7,7 @@ import pytest
 
 from deploy.seccomp.__main__ import ADDITIONS
 from deploy.seccomp.effective import default_filter, filter_of, rules_of
-from tests.e2e.compose import EDGE, IMAGES, PUBLISHED, SERVICES, Compose, docker
-from tests.e2e.test_images import BASE
+from tests.e2e.compose import BASE, EDGE, IMAGES, PUBLISHED, SERVICES, Compose, docker
 
 ALL = (*SERVICES, *EDGE, "ollama", "identity")
 

@@ -11,9 +11,8 @@ from packaging.utils import canonicalize_name
 from deploy.lock.lockfile import versions
 from deploy.sbom.bill import bill
 from deploy.sbom.image import NAMES, examine
-from tests.e2e.compose import IMAGES, ROOT, Compose, docker
+from tests.e2e.compose import BASE, IMAGES, ROOT, Compose, docker
 
-BASE = "python:3.11-slim-bookworm"
 MEGABYTE = 1_000_000
 BUDGETS = tomllib.loads((ROOT / "deploy" / "image_sizes.toml").read_text())["megabytes"]
 
