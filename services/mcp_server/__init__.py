@@ -1,0 +1,1 @@
+"""BAT OS for clients of the Model Context Protocol: tools, memory, Somas and personas."""
