@@ -28,7 +28,7 @@ _PRUNED_EVERY = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One request: when it ended (seconds since 1970), by whose token, what for, what came of it.
+    """One request: when it was answered (seconds since 1970), by whose token, for what, and how.
 
     `token` and `name` are empty where none was shown. What was said is not kept here.
     """

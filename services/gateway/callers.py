@@ -7,7 +7,6 @@ machine, or a name that the owner gave.
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -15,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.live_response import framing_of, send_error
 from shared.errors import BatosError, PermissionDenied
+from shared.http_server import address, is_local
 
 
 class KnownCallers:
@@ -37,7 +37,7 @@ class KnownCallers:
         if origin and not self._is_ours(_hostname(origin)):
             return PermissionDenied("requests from other origins are refused", reason="ORIGIN")
         name = _hostname(f"//{host}")
-        if not (self._is_ours(name) or _address(name)):
+        if not (self._is_ours(name) or address(name)):
             return PermissionDenied(
                 f"Host {name!r} is not one of this gateway's names; BATOS_GATEWAY_HOSTS adds some",
                 reason="HOST",
@@ -48,24 +48,9 @@ class KnownCallers:
         return is_local(host) or host in self._hosts
 
 
-def is_local(host: str) -> bool:
-    """Whether a name or an address means this machine and cannot be reached from another."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    address = _address(host)
-    return bool(address and address.is_loopback)
-
-
 def _hostname(url: str) -> str:
     """The host of an origin or a `Host`; "" (which is nobody's) where there is none."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:
         return ""
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None

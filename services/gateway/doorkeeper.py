@@ -45,12 +45,14 @@ class Doorkeeper:
             return
         secret = _shown(Headers(scope=scope))
         token = await self._tokens.of(secret) if secret.startswith(kept.PREFIX) else None
-        status = CLIENT_GONE
+        noted = False
 
         async def noting(message: Message) -> None:
-            nonlocal status
+            nonlocal noted
             if message["type"] == "http.response.start":
-                status = message["status"]
+                # Before the answer goes out: what was answered is kept, whatever happens next.
+                noted = True
+                await self._note(scope, token, message["status"])
             await send(message)
 
         try:
@@ -59,7 +61,8 @@ class Doorkeeper:
             else:
                 await self._app(scope, receive, noting)
         finally:
-            await self._note(scope, token, status)
+            if not noted:
+                await self._note(scope, token, CLIENT_GONE)
 
     def _refusal(self, token: Token | None, path: str) -> BatosError | None:
         if not self._required:
@@ -85,7 +88,7 @@ class Doorkeeper:
         deed = Deed(now(), *who, client[0], scope["method"], path, status, request_id.current.get())
         try:
             await self._audit.note(deed)
-        except BatosError as error:  # the answer is out; the log has what the file could not take
+        except BatosError as error:  # the log has what the file could not take
             log.error("deed_not_kept", path=deed.path, token=deed.token, error=error.message)
 
 

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ipaddress
-import signal
 import sys
-from collections.abc import Iterator
 
-import uvicorn
 from mcp.server.stdio import stdio_server
 
 from services.mcp_server.peers import opened
 from services.mcp_server.server import McpServer
 from services.mcp_server.settings import McpSettings
-from shared import process, telemetry
+from shared import http_server, process, telemetry
 from shared.errors import FailedPrecondition
 from shared.settings import load
 
 _PROGRAM = "python -m services.mcp_server"
-
-
-class _Uvicorn(uvicorn.Server):
-    """Leaves signals to us: uvicorn would raise them again at its end, and exit by them."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def main() -> None:
@@ -55,37 +42,16 @@ async def _on_stdio(ours: McpServer) -> None:
 
 
 async def _on_http(ours: McpServer, settings: McpSettings) -> None:
-    host, _, port = settings.listen.rpartition(":")
-    host = host.strip("[]")
-    if not _is_loopback(host):
+    host = settings.listen.rpartition(":")[0].strip("[]")
+    if not http_server.is_local(host):
         raise FailedPrecondition(
             f"{settings.listen} can be reached by other machines, and MCP asks for no token; "
             "listen on 127.0.0.1",
             reason="PLAINTEXT_REFUSED",
         )
-    config = uvicorn.Config(
-        ours.server.streamable_http_app(host=host),
-        host=host,
-        port=int(port),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        ws="none",
-        timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
-    )
-    server = _Uvicorn(config)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(
-            number, lambda: setattr(server, "should_exit", True)
-        )
-    await server.serve()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    app = ours.server.streamable_http_app(host=host)
+    listener = http_server.bind(settings)
+    await http_server.serve(app, listener, settings.drain_seconds, lifespan=True)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,13 @@ an `Origin`, or by a DNS name that it points at 127.0.0.1, which shows in `Host`
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.model_server.live_response import send_json
+from shared.http_server import address, is_local
 
 
 class LocalCallers:
@@ -34,23 +34,8 @@ def _welcome(scope: Scope) -> bool:
     origin = headers.get("origin")
     if origin and not is_local(urlsplit(origin).hostname or ""):
         return False
-    address = (scope.get("server") or ("",))[0]
-    if not is_local(address):
+    bound = (scope.get("server") or ("",))[0]
+    if not is_local(bound):
         return True  # bound to the network on purpose: names are the network's business
     host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
-    return not host or _is_address(host) or is_local(host)
-
-
-def is_local(host: str) -> bool:
-    """Whether a name or an address means this machine and cannot be reached from another."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    return _is_address(host) and ipaddress.ip_address(host).is_loopback
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+    return not host or bool(address(host)) or is_local(host)
