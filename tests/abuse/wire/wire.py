@@ -127,7 +127,9 @@ class Wire:
             if response is grpc.aio.EOF:
                 return found
             found.append(response)
-        await call.done_writing()
+        # The deadline may pass between the two; reading tells it in its own words.
+        with contextlib.suppress(asyncio.InvalidStateError, grpc.aio.InternalError):
+            await call.done_writing()
         await call.read()
         return found
 

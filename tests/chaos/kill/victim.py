@@ -61,7 +61,8 @@ class Victim:
     async def start(self) -> None:
         """Starts, and waits until it serves."""
         await self._process.start()
-        assert await self._process.wait_until_serving(START_SECONDS), self._process.log_tail(20)
+        serving = await self._process.wait_until_serving(START_SECONDS)
+        assert serving, f"{self._process.exit_status}\n{self._process.log_tail(20)}"
 
     async def stop(self) -> None:
         """For good."""
