@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
@@ -73,8 +72,3 @@ class AuditLog:
             ).fetchall()
         )
         return [Deed(*row) for row in rows]
-
-
-def now() -> float:
-    """Seconds since 1970."""
-    return time.time()

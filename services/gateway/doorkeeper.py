@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway import tokens as kept
-from services.gateway.audit import AuditLog, Deed, now
+from services.gateway.audit import AuditLog, Deed
 from services.gateway.live_response import framing_of, send_error
 from services.gateway.refusals import CLIENT_GONE
 from services.gateway.tokens import Token, Tokens
@@ -84,8 +86,9 @@ class Doorkeeper:
     async def _note(self, scope: Scope, token: Token | None, status: int) -> None:
         client = scope.get("client") or ("",)
         who = (token.id, token.name) if token else ("", "")
-        path = scope["path"][:_PATH_LIMIT]
-        deed = Deed(now(), *who, client[0], scope["method"], path, status, request_id.current.get())
+        method, path = scope["method"], scope["path"][:_PATH_LIMIT]
+        said = request_id.current.get()
+        deed = Deed(time.time(), *who, client[0], method, path, status, said)
         try:
             await self._audit.note(deed)
         except BatosError as error:  # the log has what the file could not take

@@ -11,8 +11,7 @@ import asyncio
 import dataclasses
 import json
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from services.gateway.audit import AuditLog, Deed
@@ -21,7 +20,6 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.tokens import Scope, Token, Tokens
 from shared.errors import BatosError
 from shared.settings import load
-from shared.sqlite import Database
 
 _PROGRAM = "python -m services.gateway.manage"
 _DAY_SECONDS = 86_400
@@ -57,7 +55,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _do(arguments: argparse.Namespace) -> None:
-    async with _records() as database:
+    settings = load(GatewaySettings, _PROGRAM, [])
+    async with opened(settings.data_dir) as database:
         tokens = Tokens(database)
         match arguments.command:
             case "create":
@@ -73,12 +72,6 @@ async def _do(arguments: argparse.Namespace) -> None:
                 deeds = await AuditLog(database).latest(arguments.count, arguments.token)
                 for deed in reversed(deeds):
                     _show(_deed(deed), arguments.json)
-
-
-@asynccontextmanager
-async def _records() -> AsyncIterator[Database]:
-    async with opened(load(GatewaySettings, _PROGRAM, []).data_dir) as database:
-        yield database
 
 
 def _row(token: Token) -> dict[str, str]:

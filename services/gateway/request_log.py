@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 import uuid
 
@@ -12,7 +11,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.interceptors import request_id
 
-_WELL_FORMED = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _QUIET = ("/healthz",)
 
 log = structlog.get_logger()
@@ -29,8 +27,8 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(request_id.HEADER, "")
-        identifier = given if _WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
+        given = Headers(scope=scope).get(request_id.HEADER)
+        identifier = request_id.well_formed(given) or uuid.uuid4().hex
         # No token to reset: uvicorn gives each request a task, and so a context, of its own.
         request_id.current.set(identifier)
         status, start = 0, time.perf_counter()

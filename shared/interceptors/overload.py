@@ -4,10 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from shared.errors import ResourceExhausted
-from shared.interceptors.around import Context, Layer
+from shared.interceptors.around import Context, Layer, is_quiet
 
-# Whoever watches over us must get an answer most of all when we are busy.
-_EXEMPT = ("/grpc.health.v1.", "/grpc.reflection.")
 _RETRY_SECONDS = 0.5
 
 
@@ -20,7 +18,8 @@ class Overload(Layer):
 
     def around(self, method: str, context: Context) -> AbstractAsyncContextManager[None]:
         """Counts the call."""
-        return nullcontext() if method.startswith(_EXEMPT) else self._counted()
+        # Whoever watches over us must get an answer most of all when we are busy.
+        return nullcontext() if is_quiet(method) else self._counted()
 
     @asynccontextmanager
     async def _counted(self) -> AsyncIterator[None]:

@@ -29,9 +29,12 @@ async def _bound(request_id: str) -> AsyncIterator[None]:
     yield
 
 
+def well_formed(value: object) -> str:
+    """A caller's id, or "": it goes into our log, so it counts only where it is harmless there."""
+    return value if isinstance(value, str) and _WELL_FORMED.fullmatch(value) else ""
+
+
 def _received(context: Context) -> str:
-    for key, value in context.invocation_metadata() or ():
-        # A foreign id goes into our log: take it only where it is harmless there.
-        if key == HEADER and isinstance(value, str) and _WELL_FORMED.fullmatch(value):
-            return value
-    return ""
+    metadata = context.invocation_metadata() or ()
+    known = (well_formed(value) for key, value in metadata if key == HEADER)
+    return next(filter(None, known), "")

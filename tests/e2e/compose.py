@@ -75,6 +75,14 @@ class Compose:
             text=True,
         )
 
+    def scale(self, replicas: int) -> None:
+        """So many sandbox-executors, once all of them serve."""
+        self.run(
+            *("up", "--detach", "--no-recreate", "--wait", "--scale"),
+            *(f"sandbox-executor={replicas}", "sandbox-executor"),
+            seconds=180,
+        )
+
     def containers(self, service: str) -> list[dict[str, Any]]:
         """`docker inspect` of each running container of a service."""
         identifiers = self.run("ps", "--quiet", service).split()

@@ -117,19 +117,11 @@ def under_load(compose: Compose, figures: list[tuple[str, str]], name: str) -> I
     assert not ledger["lost"]
 
 
-def scale(compose: Compose, replicas: int) -> None:
-    compose.run(
-        *("up", "--detach", "--no-recreate", "--wait", "--scale"),
-        *(f"sandbox-executor={replicas}", "sandbox-executor"),
-        seconds=180,
-    )
-
-
 @pytest.mark.timeout(300)
 def test_scaled_from_one_to_four_and_back(compose: Compose, load: Load):
-    scale(compose, 4)
+    compose.scale(4)
     load.goes_on()
-    scale(compose, 1)
+    compose.scale(1)
     load.goes_on()
     assert all(load.lines[-1][kind]["longest"] < 20 for kind in KINDS)
 

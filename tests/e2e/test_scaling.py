@@ -69,22 +69,14 @@ def load(compose: Compose) -> Iterator[Load]:
     running.stop()
 
 
-def scale(compose: Compose, replicas: int) -> None:
-    compose.run(
-        *("up", "--detach", "--no-recreate", "--wait", "--scale"),
-        *(f"sandbox-executor={replicas}", "sandbox-executor"),
-        seconds=180,
-    )
-
-
 @pytest.mark.timeout(300)
 def test_no_call_fails_while_the_sandbox_is_scaled(compose: Compose, load: Load, figures):
     load.wait(lambda it: len(it.lines) >= 5 and it.answered() > 20, 60)
     assert len(load.replicas(last=5)) == 1
-    scale(compose, 3)
+    compose.scale(3)
     load.wait(lambda it: len(it.replicas(last=3)) == 3, 90)
     rate = sum(line["answered"] for line in load.lines[-3:]) / 3
-    scale(compose, 1)
+    compose.scale(1)
     load.wait(lambda it: len(it.replicas(last=3)) == 1, 90)
     seen = len(load.lines)
     load.wait(lambda it: len(it.lines) >= seen + 5, 30)
